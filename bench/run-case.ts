@@ -1,0 +1,83 @@
+import type { Case } from "./cases.ts";
+import type { Children } from "./children.ts";
+import { startGateway } from "./gateway.ts";
+import type { Gateway } from "./gateway.ts";
+import { measure } from "./measure.ts";
+import type { Instruments } from "./measure.ts";
+import { medians } from "./metrics.ts";
+import type { Metrics } from "./metrics.ts";
+import { freePort } from "./ports.ts";
+import { residentMb } from "./proc.ts";
+import type { Variant } from "./variants.ts";
+
+/** What a case is run with; `dir` holds what the gateways write. */
+export type Bench = Instruments & {
+  readonly children: Children;
+  readonly dir: string;
+  readonly seconds: number;
+  readonly repeats: number;
+};
+
+/** What came of a variant in a case: the medians, each measurement, and what went wrong. */
+export type VariantResult = {
+  readonly metrics: Metrics;
+  readonly measurements: readonly Metrics[];
+  readonly errors: readonly string[];
+};
+
+/** By the variant's name. */
+export type CaseResult = Readonly<Record<string, VariantResult>>;
+
+/** How long fresh processes have until their idle memory is read. */
+const SETTLE_MS = 1_000;
+
+/** Starts the variants afresh and measures them in turn, A B C A B C …, so that what drifts drifts for all. */
+export async function runCase(benchCase: Case, variants: readonly Variant[], bench: Bench): Promise<CaseResult> {
+  const runs = variants.map((variant) => createRun(variant, benchCase, bench));
+  try {
+    for (const run of runs) await run.start();
+    await Bun.sleep(SETTLE_MS);
+    for (const run of runs) run.readIdle();
+    for (let repeat = 0; repeat < (benchCase.once ? 1 : bench.repeats); repeat++) {
+      for (const run of runs) await run.measure();
+    }
+  } finally {
+    await Promise.all(runs.map((run) => run.stop()));
+  }
+  return Object.fromEntries(runs.map((run) => [run.name, run.result()]));
+}
+
+/** One variant's part in a case; a failure of it is noted and stops nobody else. */
+function createRun(variant: Variant, benchCase: Case, bench: Bench) {
+  const measurements: Metrics[] = [];
+  const errors: string[] = [];
+  let gateway: Gateway | undefined;
+  let idle: Metrics = {};
+
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    await work().catch((error: unknown) => errors.push(error instanceof Error ? error.message : String(error)));
+  };
+
+  return {
+    name: variant.name,
+    start: () =>
+      attempt(async () => {
+        const place = { dir: `${bench.dir}/${benchCase.name}-${variant.name}`, port: freePort(), ports: bench.ports };
+        gateway = await startGateway(variant, bench.children, place, bench.gatewayCore);
+      }),
+    readIdle: () => {
+      if (gateway?.startMs !== undefined) idle = { startMs: gateway.startMs, idleMb: residentMb(gateway.pids) };
+    },
+    measure: () =>
+      attempt(async () => {
+        if (gateway === undefined) return;
+        const { metrics, failures } = await measure(gateway, benchCase, bench.seconds, bench);
+        measurements.push(metrics);
+        if (failures !== undefined) errors.push(failures);
+      }),
+    stop: async () => {
+      if (gateway?.child !== undefined) await bench.children.stop(gateway.child);
+    },
+    result: (): VariantResult => ({ metrics: { ...medians(measurements), ...idle }, measurements, errors }),
+  };
+}

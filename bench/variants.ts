@@ -1,0 +1,77 @@
+import type { Launch, Place, SharedPorts } from "./launch.ts";
+import { launchNginx } from "./nginx.ts";
+import { launchWeir } from "./weir.ts";
+
+/** Something to measure: the load without a gateway, a peer, or Weir in one of its configurations. */
+export type Variant = {
+  readonly name: string;
+  readonly about: string;
+  /** Undefined where the load goes straight to the upstream. */
+  readonly launch?: (place: Place) => Launch;
+  /** A program that has to be installed. */
+  readonly needs?: string;
+  /** Its telemetry is on, and counts what it records. */
+  readonly records?: true;
+  /** Only where a case asks for it. */
+  readonly onlyFor?: string;
+};
+
+const quiet = { TELEMETRY: "off", LOG_LEVEL: "warn" };
+
+const recording = (place: Place) => ({
+  LOG_LEVEL: "info",
+  LOG_FORMAT: "json",
+  LOG_FILE: `${place.dir}/weir.log`,
+});
+
+const toFile = (place: Place) => ({
+  ...recording(place),
+  SINKS: "file",
+  FILE_EVENT_LOG: `${place.dir}/exchanges.jsonl`,
+});
+
+const toLangfuse = (port: (ports: SharedPorts) => number) => (place: Place) => ({
+  ...recording(place),
+  SINKS: "langfuse",
+  LANGFUSE_BASE_URL: `http://127.0.0.1:${port(place.ports)}`,
+  LANGFUSE_PUBLIC_KEY: "pk-lf-bench",
+  LANGFUSE_SECRET_KEY: "sk-lf-bench",
+});
+
+export const variants: readonly Variant[] = [
+  { name: "direct", about: "no gateway: the floor of the load itself" },
+  { name: "nginx", about: "a plain proxy, unbuffered, no log", launch: launchNginx, needs: "nginx" },
+  { name: "bare", about: "Weir without telemetry", launch: launchWeir(() => quiet) },
+  {
+    name: "telemetry",
+    about: "Weir with durable telemetry, the file sink and a log",
+    launch: launchWeir(toFile),
+    records: true,
+  },
+  {
+    name: "sink-well",
+    about: "Weir, delivering to a Langfuse that answers",
+    launch: launchWeir(toLangfuse((ports) => ports.wellSink)),
+    records: true,
+    onlyFor: "sink",
+  },
+  {
+    name: "sink-hung",
+    about: "Weir, delivering to one that never answers",
+    launch: launchWeir(toLangfuse((ports) => ports.hungSink)),
+    records: true,
+    onlyFor: "sink",
+  },
+  {
+    name: "sink-dead",
+    about: "Weir, delivering to one that isn't there",
+    launch: launchWeir(toLangfuse((ports) => ports.deadSink)),
+    records: true,
+    onlyFor: "sink",
+  },
+];
+
+/** The variant of this name. */
+export function findVariant(name: string): Variant | undefined {
+  return variants.find((each) => each.name === name);
+}

@@ -1,0 +1,136 @@
+import { Registry } from "@prometheus-io/client";
+import { createCors } from "./gateway/cors.ts";
+import { createAdmission } from "./gateway/credential.ts";
+import { createForward } from "./gateway/forward.ts";
+import { createGateway } from "./gateway/gateway.ts";
+import { createUpstreamHealth } from "./gateway/health.ts";
+import { createInFlight } from "./gateway/in-flight.ts";
+import { createReachability } from "./gateway/reachability.ts";
+import { createRealtime } from "./gateway/realtime.ts";
+import { createRecorder } from "./gateway/recorder.ts";
+import { createRespond } from "./gateway/respond.ts";
+import { createRoutes } from "./gateway/route.ts";
+import { openServer } from "./gateway/server.ts";
+import { createStatusPages } from "./gateway/status-pages.ts";
+import { createStops } from "./gateway/stops.ts";
+import { createValidation } from "./gateway/validation.ts";
+import { createOwnPaths } from "./gateway/own-paths.ts";
+import type { Capture } from "./domain/capture.ts";
+import type { Config } from "./config/config.ts";
+import type { Log } from "./lib/log.ts";
+import { registerProcessMetrics } from "./telemetry/process-metrics.ts";
+import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
+
+/** A running Weir. */
+export type App = {
+  readonly url: string;
+  readonly port: number;
+  readonly telemetry: Telemetry | undefined;
+  /** Lets what is under way end, within the operator's deadlines, hands everything over, and closes; how many records wait for the next start. */
+  readonly drain: () => Promise<number>;
+};
+
+/** What an app is made of beside its configuration. */
+export type AppParts = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly version: string;
+  readonly createWorker: () => Worker;
+  readonly fetch?: typeof fetch;
+  /** Upstream requests go through a proxy of the environment's. */
+  readonly viaProxy?: boolean;
+};
+
+const clock = { now: Date.now, elapsed: () => performance.now() };
+
+/** Puts the parts together and listens; throws what the operator has to mend. */
+export async function openApp({ config, log, version, createWorker, fetch = globalThis.fetch, viaProxy = false }: AppParts): Promise<App> {
+  const { gateway: settings, lifecycle, dataDir } = config;
+  const telemetry = config.telemetry.enabled
+    ? await openTelemetry({ settings: { telemetry: config.telemetry, log: config.log, dataDir, version }, createWorker, onTrouble: (about, phrase) => log.error(about, phrase) })
+    : undefined;
+  const keepBytes = telemetry ? config.telemetry.maxBodyBytes : 0;
+  const reachability = createReachability(clock.elapsed);
+  const stops = createStops();
+  const inFlight = createInFlight();
+  let draining = false;
+
+  const recorder = createRecorder({ hand: (capture) => recordEnd(capture), clock, keepBytes });
+  const cors = createCors(settings.corsAllowedOrigins);
+  const findRoute = createRoutes(settings.providers, settings.defaultApi);
+  const admit = createAdmission({ ...settings, ownHosts: [config.host] });
+  const strict = telemetry !== undefined && config.telemetry.durability === "strict";
+  const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
+  const forward = createForward({ ...settings, fetch, clock, reachability, stops, drain: drainMs > 0, strict, viaProxy });
+  const respond = createRespond({
+    recorder,
+    clock,
+    stops,
+    keepBytes,
+    idleMs: settings.streamIdleTimeoutMs,
+    drainMs,
+    errorEvent: settings.streamErrorEvent,
+    connection: { rest: (request) => server.rest(request), breakOff: (request) => server.breakOff(request) },
+  });
+  const gateway = createGateway({
+    ...settings,
+    clock,
+    cors,
+    findRoute,
+    admit,
+    limits: { ...settings, clientIdleTimeoutMs: settings.clientIdleTimeoutMs, keepBytes },
+    validate: createValidation(settings.validateRequests),
+    forward,
+    respond,
+    recorder,
+    onArrival: inFlight.begin,
+    onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
+  });
+  const realtime = createRealtime({ ...settings, clock, findRoute, admit, recorder, hand: telemetry?.hand ?? (() => undefined), stops, keepBytes, onArrival: inFlight.begin, onEnd: inFlight.end });
+  const health = createUpstreamHealth({ fetch, elapsed: clock.elapsed, reachability });
+  const registry = new Registry();
+  const stopMeasuring = registerProcessMetrics(registry, {
+    inFlight: inFlight.count,
+    queue: () => telemetry?.state().queue ?? { records: 0, bytes: 0, bodiesDropped: 0 },
+    lost: () => telemetry?.state().lost ?? 0,
+    restarts: () => telemetry?.state().restarts ?? 0,
+  });
+  const questions = {
+    status: async () => telemetry?.ask("status"),
+    metricsText: async () => (await registry.metrics()) + ((await telemetry?.ask("metrics")) ?? ""),
+    metricsJson: async () => [...(await registry.getMetricsAsJSON()), ...((await telemetry?.ask("metricsJson")) ?? [])],
+  };
+  const pages = createStatusPages({ config, version, health, telemetry: questions, cors, draining: () => draining });
+  const server = openServer({
+    host: config.host,
+    port: config.port,
+    reusePort: lifecycle.workers > 1,
+    ownPaths: createOwnPaths(pages),
+    gateway,
+    upgrade: realtime.upgrade,
+    websocket: realtime.handlers,
+    draining: () => draining,
+  });
+
+  return { url: server.url, port: server.port, telemetry, drain };
+
+  function recordEnd(capture: Capture): Promise<boolean> | undefined {
+    inFlight.end();
+    return telemetry?.hand(capture);
+  }
+
+  async function drain(): Promise<number> {
+    draining = true;
+    if (lifecycle.drainDelayMs > 0) await Bun.sleep(lifecycle.drainDelayMs);
+    server.close();
+    realtime.close();
+    if (!(await inFlight.idle(lifecycle.shutdownTimeoutMs))) {
+      stops.stopAll();
+      await inFlight.idle(1_000);
+    }
+    stopMeasuring();
+    const pending = (await telemetry?.close(lifecycle.flushTimeoutMs)) ?? 0;
+    await server.end();
+    return pending;
+  }
+}

@@ -1,0 +1,2 @@
+export { serveCommand } from "./serve.ts";
+export { versionCommand } from "./version.ts";

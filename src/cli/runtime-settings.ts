@@ -1,0 +1,20 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+/** The most that Bun takes; without it, requests upstream queue beyond 256 at once. It is read as the process starts. */
+const maxUpstreamRequests = "65336";
+
+/** Starts this process anew, under the same id, where Bun was started without the settings that a gateway needs. */
+export function restartWithRuntimeSettings(): void {
+  if (process.env["BUN_CONFIG_MAX_HTTP_REQUESTS"] !== undefined || !process.execve) return;
+  const [, script = "", ...args] = process.argv;
+  const environment = { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: maxUpstreamRequests };
+  process.execve(process.execPath, [process.execPath, ...readBunArguments(script), ...args], environment);
+}
+
+/** A compiled program holds its flags and its script; elsewhere neither `.env` nor `bunfig.toml` of the working directory is Bun's to load. */
+function readBunArguments(script: string): readonly string[] {
+  if (!existsSync(script)) return [];
+  const bunfig = join(import.meta.dir, "../../bunfig.toml");
+  return ["--no-env-file", ...(existsSync(bunfig) ? [`--config=${bunfig}`] : []), "--no-install", "--max-http-header-size=131072", script];
+}

@@ -1,0 +1,102 @@
+import { mkdir } from "node:fs/promises";
+import type { Command } from "commander";
+import { openApp, type App } from "../app.ts";
+import type { Config } from "../config/config.ts";
+import type { ConfigResult } from "../config/read-config.ts";
+import { type Log, openLog } from "../lib/log.ts";
+import { type CliCommand, complain } from "./command.ts";
+import { createTelemetryWorker } from "./create-worker.ts";
+import { loadConfig } from "./load-config.ts";
+import { describeStart } from "./start-message.ts";
+import { readVersion } from "./version.ts";
+
+type Options = Readonly<Record<string, string | boolean>>;
+
+/** `weir serve`, which is also `weir` alone. */
+export const serveCommand: CliCommand = {
+  register(program) {
+    addServeOptions(program.command("serve", { isDefault: true }).alias("server").description("run the gateway")).action(serve);
+  },
+};
+
+/** The options that are settings, by their full name. */
+export function addServeOptions(command: Command): Command {
+  return command
+    .option("--port <number>", "where to listen (PORT, 3000)")
+    .option("--addr <host:port>", "where to listen, with the address (LISTEN_ADDR)")
+    .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
+    .option("--env <file>", "the file with environment variables (.env)")
+    .option("--log-level <level>", "what is logged (LOG_LEVEL, info)")
+    .option("--file-event-log <file>", "where exchanges are written as JSON lines (FILE_EVENT_LOG)")
+    .option("-k, --key <key>", "the key of one Anthropic-compatible upstream (ANTHROPIC_API_KEY)")
+    .option("-u, --url <url>", "the base URL of that upstream (ANTHROPIC_BASE_URL)");
+}
+
+async function serve(options: Options): Promise<void> {
+  const config = accept(await loadConfig({ flags: readFlags(options) }));
+  const log = openLog(config.log, { rotates: !config.telemetry.enabled });
+  const app = await start(config, log);
+  announce(config, app, log);
+  drainOnSignal(app, log);
+}
+
+/** The options as the configuration knows them: `--log-level`. */
+function readFlags(options: Options): Readonly<Record<string, string>> {
+  const dashed = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [dashed(name), String(value)]));
+}
+
+/** A configuration that can be run, or the end of the program with everything that is wrong with it. */
+export function accept(result: ConfigResult): Config {
+  if (result.kind === "ok") {
+    complain(result.warnings.map((warning) => `warning: ${warning}`));
+    return result.config;
+  }
+  complain(result.faults);
+  process.exit(2);
+}
+
+async function start(config: Config, log: Log): Promise<App> {
+  try {
+    if (config.telemetry.enabled) await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    return await openApp({ config, log, version: readVersion().version, createWorker: createTelemetryWorker, viaProxy: usesProxy() });
+  } catch (error) {
+    complain([readStartFault(error, config)]);
+    process.exit(1);
+  }
+}
+
+function usesProxy(): boolean {
+  return ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].some((name) => Boolean(process.env[name]));
+}
+
+function readStartFault(error: unknown, { host, port, dataDir }: Config): string {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code === "EADDRINUSE") return `PORT ${port} is in use on ${host}. Stop what listens there, or choose another port.`;
+  if (code === "EACCES" && error instanceof Error && "path" in error) return `DATA_DIR ${dataDir} can't be written to by user ${process.getuid?.()}. Run "chown -R ${process.getuid?.()} ${dataDir}", or choose another directory.`;
+  return String(message ?? error);
+}
+
+function announce(config: Config, app: App, log: Log): void {
+  if (config.log.format === "pretty" && config.log.file === undefined) process.stdout.write(describeStart(config, app.url, readVersion().version));
+  else log.info({ url: app.url, version: readVersion().version, auth_mode: config.gateway.authMode, sinks: config.telemetry.sinks.map(({ name }) => name), data_dir: config.dataDir }, "listening");
+}
+
+/** A terminal and npm may both pass on one signal: what comes twice at once is one. Milliseconds. */
+const sameSignalMs = 500;
+
+function drainOnSignal(app: App, log: Log): void {
+  let signalledAt: number | undefined;
+  const onSignal = async (signal: NodeJS.Signals) => {
+    const now = performance.now();
+    if (signalledAt !== undefined && now - signalledAt > sameSignalMs) process.exit(0);
+    if (signalledAt !== undefined) return;
+    signalledAt = now;
+    log.info({ signal }, "draining");
+    const pending = await app.drain();
+    log.info({ pending }, "stopped");
+    process.exit(0);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}

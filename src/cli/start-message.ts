@@ -1,0 +1,29 @@
+import type { Config } from "../config/config.ts";
+
+/** What a person reads when the gateway has started: where it listens, who may call, where records go, what to do next. */
+export function describeStart(config: Config, url: string, version: string): string {
+  const rows = [
+    ["mode", describeMode(config)],
+    ["providers", config.gateway.providers.map(({ name, baseUrl }) => `${name} (${baseUrl})`).join(", ")],
+    ["records", describeRecords(config)],
+    ["health", `${url}/health`],
+    ["use it", `OPENAI_BASE_URL=${url}/v1  ANTHROPIC_BASE_URL=${url}  GOOGLE_GEMINI_BASE_URL=${url}`],
+  ];
+  const lines = rows.map(([name, value]) => `  ${String(name).padEnd(10)} ${value}`);
+  return `Weir ${version} listens on ${url}\n${lines.join("\n")}\n`;
+}
+
+function describeMode({ gateway: { authMode, providers } }: Config): string {
+  const keys = providers.filter(({ key }) => key !== undefined).map(({ name }) => name);
+  const whose = keys.length > 0 ? `your keys for ${keys.join(", ")}` : "callers' own keys";
+  if (authMode.includes("open")) return `open to callers of this address, with ${whose}`;
+  return `${authMode.join(" and ")}, with ${whose}`;
+}
+
+function describeRecords({ telemetry }: Config): string {
+  if (!telemetry.enabled) return "none (TELEMETRY=off)";
+  if (telemetry.sinks.length === 0) return "none: no sink is configured and EXCHANGE_LOG=off";
+  const names = telemetry.sinks.map(({ name, values }) => (name === "file" ? `file ${String(values["path"] ?? "")}`.trim() : name));
+  const without = names.some((name) => name.startsWith("langfuse")) ? "" : "; no Langfuse keys. EXCHANGE_LOG=off or TELEMETRY=off record nothing";
+  return names.join(", ") + without;
+}

@@ -1,0 +1,95 @@
+import type { Provider } from "../providers/provider.ts";
+
+/** Everything that an operator decided, validated once; durations in milliseconds, sizes in bytes, 0 switching a bound off. */
+export type Config = {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly gateway: GatewayConfig;
+  readonly telemetry: TelemetryConfig;
+  readonly log: LogConfig;
+  readonly lifecycle: {
+    readonly drainDelayMs: number;
+    readonly shutdownTimeoutMs: number;
+    readonly flushTimeoutMs: number;
+    /** Processes on one port. */
+    readonly workers: number;
+  };
+  readonly metrics: {
+    readonly enabled: boolean;
+    /** Where they are served as Prometheus text or JSON; `.json` and `/prometheus` after it give one form. */
+    readonly path: string;
+    /** Who asks for them must send it; absent where anybody may. */
+    readonly token?: string;
+  };
+  /** CIDRs whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+};
+
+/** What the data plane is built with. */
+export type GatewayConfig = {
+  readonly providers: readonly Provider[];
+  /** The provider of `/v1/…` that nothing else claims. */
+  readonly defaultApi: string;
+  readonly authMode: readonly ("open" | "gate" | "token")[];
+  readonly gateKey?: string;
+  readonly managementToken?: string;
+  readonly allowOpenRelay: boolean;
+  readonly anthropicVersion: string;
+  readonly proxyTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly clientHeadTimeoutMs: number;
+  readonly clientIdleTimeoutMs: number;
+  readonly onDisconnect: "cancel" | "drain";
+  readonly drainTimeoutMs: number;
+  readonly maxInspectBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxWsMessageBytes: number;
+  readonly streamUsage: "inject" | "off";
+  readonly streamErrorEvent: boolean;
+  readonly validateRequests: boolean;
+  readonly responseUsageHeaders: boolean;
+  readonly propagateTrace: boolean;
+  /** `*`, or origins. */
+  readonly corsAllowedOrigins: readonly string[];
+};
+
+/** What the telemetry worker is built with; it crosses a thread, so it is plain data. */
+export type TelemetryConfig = {
+  readonly enabled: boolean;
+  readonly maxBodyBytes: number;
+  readonly captureQueueBytes: number;
+  /** Exchanges that may wait to be captured; absent where only bytes count. */
+  readonly captureQueueCount?: number;
+  readonly durability: "batched" | "strict";
+  readonly strictTimeoutMs: number;
+  readonly refusalsPerMinute: number;
+  readonly outbox: {
+    /** `memory` keeps its data in a temporary file. */
+    readonly backend: "sqlite" | "memory";
+    readonly flushMs: number;
+    readonly maxBytes: number;
+    readonly maxAgeMs: number;
+    readonly fsync: "off" | "batch";
+  };
+  readonly sinks: readonly SinkChoice[];
+};
+
+/** A sink that runs in this process, with its own settings as read. */
+export type SinkChoice = {
+  readonly name: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly bodies: "full" | "metadata" | "off";
+  /** The share of exchanges that it gets, from 0 to 1. */
+  readonly sample: number;
+};
+
+/** Where log lines go and how they look. */
+export type LogConfig = {
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  readonly format: "json" | "pretty";
+  readonly file?: string;
+  readonly maxFileBytes: number;
+  readonly maxFiles: number;
+};

@@ -1,0 +1,90 @@
+import type { Setting } from "../lib/setting.ts";
+import { checkNames } from "./check-names.ts";
+import type { Config } from "./config.ts";
+import { readDotenv } from "./dotenv.ts";
+import { lifecycleSettings } from "./lifecycle-settings.ts";
+import { metricsSettings } from "./log-settings.ts";
+import { createLookup, type Lookup, type Texts } from "./lookup.ts";
+import { readGateway } from "./read-gateway.ts";
+import { readListen } from "./read-listen.ts";
+import { readLog } from "./read-log.ts";
+import { readSettings } from "./read-settings.ts";
+import { readTelemetry } from "./read-telemetry.ts";
+import { type Registry, registry as everything } from "./registry.ts";
+import { createReport, type Report } from "./report.ts";
+import { listTopics } from "./topics.ts";
+import { checkKeys } from "./unknown-keys.ts";
+import { readYaml, type YamlTree } from "./yaml-file.ts";
+
+/** A file's text, and where it lies, for messages. */
+export type ConfigFile = { readonly path: string; readonly text: string };
+
+/** Everything that a configuration is read from; nothing else is looked at. */
+export type ConfigSources = {
+  /** Command-line options by their full name, `--log-level`. */
+  readonly flags?: Texts;
+  readonly env?: Texts;
+  readonly files?: { readonly dotenv?: ConfigFile | undefined; readonly yaml?: ConfigFile | undefined };
+  /** What a command sets where its operator says nothing, by variable: `{ DATA_DIR: "/home/me/.local/share/weir" }`. */
+  readonly defaults?: Texts;
+  /** Whether a person reads the log lines. */
+  readonly terminal?: boolean;
+  /** The processors of this machine, for `WEIR_WORKERS=auto`. */
+  readonly processors?: number;
+};
+
+/** A configuration that can be run, with what its operator should know; or all that is wrong with it, each a sentence. */
+export type ConfigResult =
+  | { readonly kind: "ok"; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly kind: "faults"; readonly faults: readonly string[]; readonly warnings: readonly string[] };
+
+/** Reads and checks a configuration as a whole: flags over environment over `.env` over the YAML file over defaults. */
+export function readConfig(sources: ConfigSources, registry: Registry = everything): ConfigResult {
+  const report = createReport();
+  const config = read(sources, registry, report);
+  const { faults, warnings } = report;
+  return faults.length > 0 ? { kind: "faults", faults, warnings } : { kind: "ok", config, warnings };
+}
+
+function read(sources: ConfigSources, registry: Registry, report: Report): Config {
+  const { terminal = false, processors = 1 } = sources;
+  const { lookup, yaml } = readSources(sources, registry, report);
+  const { trustedProxies, dataDir, ...address } = readListen(lookup, report);
+  const { token, ...metrics } = readSettings(metricsSettings, lookup, report);
+  const { workers, ...lifecycle } = readSettings(lifecycleSettings, lookup, report);
+  return {
+    ...address,
+    dataDir,
+    gateway: readGateway({ lookup, yaml, registry }, address, report),
+    telemetry: readTelemetry({ lookup, registry, dataDir }, report),
+    log: readLog(lookup, terminal, report),
+    lifecycle: { ...lifecycle, workers: workers === "auto" ? processors : workers },
+    metrics: token === undefined ? metrics : { ...metrics, token },
+    trustedProxies,
+  };
+}
+
+/** Reads the files, and looks at every name in them and in the environment. */
+function readSources(
+  { flags, env = {}, files = {}, defaults }: ConfigSources,
+  registry: Registry,
+  report: Report,
+): { readonly lookup: Lookup; readonly yaml: YamlTree } {
+  const { variables: dotenv, badLines } = readDotenv(files.dotenv?.text ?? "");
+  for (const line of badLines)
+    report.warn(`${files.dotenv?.path} is passed over at line ${line}, which is not NAME=value`);
+  const { findVariable } = createLookup({ env, dotenv });
+  const yaml = files.yaml === undefined ? {} : readYaml(files.yaml, findVariable, report);
+  const lookup = createLookup({ flags, env, dotenv, yaml, defaults });
+  const settings = listTopics(registry).flatMap((topic): readonly Setting[] => Object.values(topic.settings));
+  checkKeys(
+    yaml,
+    settings.flatMap((setting) => setting.yaml ?? []),
+    report,
+  );
+  const known = new Set(
+    settings.flatMap(({ env: name, aliases = [] }) => (name === undefined ? aliases : [name, ...aliases])),
+  );
+  checkNames(Object.keys({ ...env, ...dotenv }), known, lookup, report);
+  return { lookup, yaml };
+}

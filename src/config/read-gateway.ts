@@ -1,0 +1,61 @@
+import { type Address, reaches } from "./address.ts";
+import type { GatewayConfig } from "./config.ts";
+import { gatewaySettings } from "./gateway-settings.ts";
+import type { Lookup } from "./lookup.ts";
+import { findNearest } from "./nearest.ts";
+import { checkRelay, readAccess } from "./read-access.ts";
+import { type NamedProvider, readProviders } from "./read-providers.ts";
+import { readSettings } from "./read-settings.ts";
+import type { Registry } from "./registry.ts";
+import type { Report } from "./report.ts";
+import type { YamlTree } from "./yaml-file.ts";
+
+/** Reads what the data plane is built with, for a gateway that listens on `address`. */
+export function readGateway(
+  { lookup, yaml, registry }: { lookup: Lookup; yaml: YamlTree; registry: Registry },
+  address: Address,
+  report: Report,
+): GatewayConfig {
+  const forwarding = readSettings(gatewaySettings, lookup, report);
+  const access = readAccess(lookup, report);
+  const { streamUsage, defaultApi } = forwarding;
+  const { providers: definitions, families } = registry;
+  const named = readProviders({ definitions, families, lookup, yaml, streamUsage }, report);
+  checkTimeout(lookup, report);
+  checkDefault(defaultApi, named, lookup, report);
+  checkLoops(named, address, report);
+  checkRelay(
+    access,
+    address,
+    named.flatMap(({ paysBy }) => paysBy ?? []),
+    report,
+  );
+  return { ...forwarding, ...access, providers: named.map(({ provider }) => provider) };
+}
+
+/** A plain number under the old name was never read as milliseconds, so it is more likely to be seconds. */
+function checkTimeout(lookup: Lookup, report: Report): void {
+  const given = lookup.find(gatewaySettings.proxyTimeoutMs);
+  if (given?.name !== "REQUEST_TIMEOUT" || !/^\s*0*[1-9]\d*\s*$/.test(String(given.value))) return;
+  report.fault(`REQUEST_TIMEOUT must have a unit, such as 30s, not "${String(given.value).trim()}"`);
+}
+
+function checkDefault(defaultApi: string, named: readonly NamedProvider[], lookup: Lookup, report: Report): void {
+  const names = named.map(({ provider }) => provider.name);
+  if (names.includes(defaultApi)) return;
+  const nearest = findNearest(defaultApi, names);
+  const advice = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  const name = lookup.find(gatewaySettings.defaultApi)?.name ?? gatewaySettings.defaultApi.env;
+  report.fault(`${name} must be one of ${names.join(", ")}, not "${defaultApi}"${advice}`);
+}
+
+/** A gateway that calls itself would do so until nothing is left. */
+function checkLoops(named: readonly NamedProvider[], address: Address, report: Report): void {
+  for (const { provider, urlName } of named) {
+    if (!reaches(provider.baseUrl, address)) continue;
+    const own = `${address.host}:${address.port}`;
+    report.fault(
+      `${urlName} must be the provider's own URL, not "${provider.baseUrl}", where this gateway itself listens (${own})`,
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import type { Setting } from "../lib/setting.ts";
+import { changeProvider, createCustomProvider, type Families, providerSettings } from "../providers/custom.ts";
+import type { Provider, ProviderDefinition } from "../providers/provider.ts";
+import { isTree, type Lookup } from "./lookup.ts";
+import { builtInSettings } from "./provider-settings.ts";
+import { readSettings } from "./read-settings.ts";
+import type { Report } from "./report.ts";
+import type { YamlTree } from "./yaml-file.ts";
+
+/** What providers are read from. */
+export type ProviderSources = {
+  readonly definitions: readonly ProviderDefinition[];
+  readonly families: Families;
+  readonly lookup: Lookup;
+  readonly yaml: YamlTree;
+  /** What holds for providers that say nothing themselves. */
+  readonly streamUsage: Provider["streamUsage"];
+};
+
+/** A provider, under which name its operator says where it is, and under which what pays for calls, if anything does. */
+export type NamedProvider = { readonly provider: Provider; readonly urlName: string; readonly paysBy?: string };
+
+/** First segments of paths that are routes themselves. */
+const reservedNames = new Set([
+  "v1",
+  "v1beta",
+  "v1alpha",
+  "api",
+  "manage",
+  "admin",
+  "health",
+  "ready",
+  "live",
+  "metrics",
+  "upload",
+  "ws",
+]);
+
+/** Reads the built-in providers, changed as the operator says, and then those that the file adds. */
+export function readProviders(sources: ProviderSources, report: Report): readonly NamedProvider[] {
+  const { definitions, yaml } = sources;
+  const inFile = isTree(yaml["providers"]) ? yaml["providers"] : {};
+  const builtIn = new Set(definitions.map(({ name }) => name));
+  const added = Object.keys(inFile).filter((name) => !builtIn.has(name));
+  return [
+    ...definitions.map((definition) => readBuiltIn(definition, sources, report)),
+    ...added.flatMap((name) => readAdded(name, sources, report) ?? []),
+  ];
+}
+
+function readBuiltIn(
+  definition: ProviderDefinition,
+  { lookup, streamUsage }: ProviderSources,
+  report: Report,
+): NamedProvider {
+  const { name, family } = definition;
+  const settings = builtInSettings(definition);
+  const values = readSettings(settings, lookup, report);
+  if (values.dialect !== undefined && values.dialect !== family) {
+    report.fault(`providers.${name}.dialect must be ${family}; add a provider of another name for another API`);
+  }
+  const own = { ...values, streamUsage: values.streamUsage ?? weaker(streamUsage, definition) };
+  return withNames(changeProvider(definition, own), settings, lookup);
+}
+
+function readAdded(
+  name: string,
+  { families, lookup, streamUsage }: ProviderSources,
+  report: Report,
+): NamedProvider | undefined {
+  checkName(name, report);
+  const settings = providerSettings(name);
+  const values = readSettings(settings, lookup, report);
+  const { baseUrl, dialect } = values;
+  for (const needed of [settings.baseUrl, settings.dialect]) {
+    if (lookup.find(needed) === undefined) report.fault(`${needed.yaml} must be set. ${needed.help}`);
+  }
+  if (baseUrl === undefined || dialect === undefined) return undefined;
+  const own = {
+    ...values,
+    baseUrl,
+    dialect,
+    streamUsage: values.streamUsage ?? weaker(streamUsage, families[dialect]),
+  };
+  return withNames(createCustomProvider(name, own, families), settings, lookup);
+}
+
+function withNames(
+  provider: Provider,
+  settings: Readonly<Record<"baseUrl" | "key" | "headers" | "query", Setting>>,
+  lookup: Lookup,
+): NamedProvider {
+  const nameOf = (setting: Setting) => lookup.find(setting)?.name ?? setting.env ?? setting.yaml ?? "";
+  const { key, headers = {}, query = {} } = provider;
+  const isCredential = (name: string) => /authorization|cookie|key|secret|token/i.test(name);
+  const urlName = nameOf(settings.baseUrl);
+  if (key !== undefined) return { provider, urlName, paysBy: nameOf(settings.key) };
+  if (Object.keys(headers).some(isCredential)) return { provider, urlName, paysBy: nameOf(settings.headers) };
+  if (Object.keys(query).some(isCredential)) return { provider, urlName, paysBy: nameOf(settings.query) };
+  return { provider, urlName };
+}
+
+/** `off` wherever one of both says so. */
+function weaker(general: Provider["streamUsage"], { streamUsage }: Pick<ProviderDefinition, "streamUsage">) {
+  return general === "off" ? general : streamUsage;
+}
+
+function checkName(name: string, report: Report): void {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+    report.fault(`providers.${name} must have a name of small letters, digits and -, such as "my-provider"`);
+  } else if (reservedNames.has(name)) {
+    report.fault(`providers.${name} must have another name: /${name} is a path of its own`);
+  }
+}

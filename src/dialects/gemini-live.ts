@@ -1,0 +1,106 @@
+import type { Usage } from "../domain/usage.ts";
+import type { Answer, AnswerBuilder, Dialect, RequestFacts } from "./dialect.ts";
+import { readGeminiError } from "./gemini-error.ts";
+import { withoutPrefix } from "./gemini-model.ts";
+import { createCandidate, readCitations } from "./gemini-parts.ts";
+import { pick } from "./gemini-request.ts";
+import { addUsages, readGeminiUsage } from "./gemini-usage.ts";
+import { type JsonObject, object, objects, present, text } from "./json.ts";
+
+/** Gemini's Live API over WebSocket (`BidiGenerateContent`): each turn is a choice, and usage is that of all turns. */
+export const geminiLive: Dialect = {
+  name: "gemini-live",
+  family: "gemini",
+  kindOf: () => "generation",
+  readRequest,
+  createAnswer,
+};
+
+/** The first message sets the session up; what was said follows. */
+function readRequest(body: unknown): RequestFacts {
+  const messages = Array.isArray(body) ? objects(body) : objects([body]);
+  const setup = messages.map((message) => object(message.setup)).find((found) => found !== undefined) ?? {};
+  const { model, systemInstruction, tools, ...parameters } = setup;
+  const turns = messages.flatMap(({ clientContent }) => objects(object(clientContent)?.turns));
+  const spoken = messages.map(({ realtimeInput }) => object(realtimeInput)).filter((input) => input !== undefined);
+  const hears = spoken.some(({ audio, mediaChunks }) => audio !== undefined || mediaChunks !== undefined);
+  const sees = spoken.some(({ video }) => video !== undefined);
+  const modalities = [...(hears ? ["audio"] : []), ...(sees ? ["vision"] : [])];
+  const contents = turns.length === 0 ? undefined : turns;
+  return present({
+    model: withoutPrefix(text(model)),
+    input: pick(present({ systemInstruction, tools, contents }), () => true),
+    parameters: pick(parameters, () => true),
+    modalities: modalities.length === 0 ? undefined : modalities,
+  });
+}
+
+type Turn = {
+  readonly parts: ReturnType<typeof createCandidate>;
+  usage?: unknown;
+  citations: readonly unknown[];
+  /** Why it is over; the next content begins another one. */
+  finish?: string;
+};
+
+function createAnswer(): AnswerBuilder {
+  const turns: Turn[] = [];
+  let error: Answer["error"];
+
+  function current(): Turn {
+    const last = turns.at(-1);
+    if (last !== undefined) return last;
+    return begin();
+  }
+
+  function begin(): Turn {
+    const turn: Turn = { parts: createCandidate(), citations: [] };
+    turns.push(turn);
+    return turn;
+  }
+
+  /** Content after the end of a turn belongs to the next one; usage may still be that of the last. */
+  function speaking(): Turn {
+    const turn = current();
+    return turn.finish === undefined ? turn : begin();
+  }
+
+  function takeContent(content: JsonObject): void {
+    const spoken = text(object(content.outputTranscription)?.text);
+    if (content.modelTurn !== undefined) speaking().parts.add(content.modelTurn);
+    if (spoken !== undefined) speaking().parts.add({ parts: [{ text: spoken }] });
+    const citations = readCitations(content);
+    if (citations.length > 0) current().citations = citations;
+    if (content.interrupted === true) current().finish = "interrupted";
+    if (content.turnComplete === true) current().finish ??= text(content.turnCompleteReason) ?? "turnComplete";
+  }
+
+  return {
+    whole: take,
+    event: (_name, data) => take(data),
+    answer() {
+      const usages = turns
+        .map(({ usage }) => readGeminiUsage(usage))
+        .filter((usage): usage is Usage => usage !== undefined);
+      const choices = turns.map(({ parts, citations, finish }, index) =>
+        parts.choice(index, { citations, ...present({ finish }) }),
+      );
+      return present({
+        output: choices.length === 0 ? undefined : { kind: "choices" as const, choices },
+        usage: addUsages(usages),
+        error,
+      });
+    },
+  };
+
+  function take(value: unknown): void {
+    const message = object(value) ?? {};
+    error = readGeminiError(message) ?? error;
+    const calls = objects(object(message.toolCall)?.functionCalls);
+    if (calls.length > 0) speaking().parts.add({ parts: calls.map((functionCall) => ({ functionCall })) });
+    const content = object(message.serverContent);
+    if (content !== undefined) takeContent(content);
+    const usage = object(message.usageMetadata);
+    if (usage !== undefined) current().usage = usage;
+  }
+}

@@ -1,0 +1,132 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { Arrival } from "./arrival.ts";
+import { type ChunkReader, createUpload, type Upload } from "./upload.ts";
+import type { Route } from "./route.ts";
+import { spliceUsage } from "./usage-splice.ts";
+
+/** A request's body on its way up: held whole where we look into it, a stream elsewhere. */
+export type CallBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "whole"; readonly bytes: Uint8Array; readonly sent: Uint8Array }
+  | { readonly kind: "stream"; readonly upload: Upload };
+
+/** A request that we have read and can route. */
+export type Call = Arrival & {
+  readonly route: Route;
+  readonly body: CallBody;
+  /** Its stream was made to tell its usage, and the consumer must not see that. */
+  readonly spliced: boolean;
+};
+
+/** How much of a body is looked into, and how long we wait for it. Bytes and milliseconds; 0 switches a bound off. */
+export type CallLimits = {
+  readonly maxInspectBytes: number;
+  readonly maxBodyBytes: number;
+  readonly clientIdleTimeoutMs: number;
+  /** Bytes of a streamed body that are kept for the record. */
+  readonly keepBytes: number;
+};
+
+/** The consumer closed its connection before it had its answer. */
+export class ConsumerLeft extends Error {
+  override readonly name = "ConsumerLeft";
+}
+
+/** A body of up to this many bytes is one read: it fits into what a socket takes at once. */
+const oneRead = 65_536;
+
+/**
+ * Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`.
+ * Most bodies came with their head, and then there is no promise: each turn of the event loop costs microseconds.
+ */
+export function readCall(arrival: Arrival, route: Route, limits: CallLimits): Call | Promise<Call> {
+  const body = readBody(arrival, limits);
+  return body instanceof Promise ? body.then((read) => createCall(arrival, route, read)) : createCall(arrival, route, body);
+}
+
+function createCall(arrival: Arrival, route: Route, body: CallBody): Call {
+  const sent = body.kind === "whole" && isSpliceable(arrival, route) ? spliceUsage(body.bytes) : undefined;
+  if (sent === undefined || body.kind !== "whole") return { ...arrival, route, body, spliced: false };
+  return { ...arrival, route, body: { ...body, sent }, spliced: true };
+}
+
+function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route): boolean {
+  return dialect.name === "openai-chat" && provider.streamUsage === "inject" && method === "POST" && !("content-encoding" in headers);
+}
+
+function readBody({ request, headers }: Arrival, limits: CallLimits): CallBody | Promise<CallBody> {
+  const declared = headers["content-length"];
+  if (declared === "0" || (declared === undefined && !("transfer-encoding" in headers))) return { kind: "none" };
+  const size = declared === undefined ? undefined : Number(declared);
+  if (limits.maxBodyBytes > 0 && size !== undefined && size > limits.maxBodyBytes) throw tooLarge(limits);
+  if (!isJson(headers["content-type"]) || (size !== undefined && size > limits.maxInspectBytes)) return readStream(request, limits, []);
+  if (size !== undefined && size <= oneRead) return readAtOnce(request, limits);
+  return readChunks(request, limits);
+}
+
+function readAtOnce(request: Request, limits: CallLimits): CallBody | Promise<CallBody> {
+  const reading = request.bytes();
+  const read = Bun.peek(reading);
+  return read instanceof Promise ? withinIdle(read, limits).then(whole) : whole(read);
+}
+
+function isJson(type: string | undefined): boolean {
+  return type !== undefined && /^\s*application\/(?:[\w.+-]+\+)?json\b/i.test(type);
+}
+
+/** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */
+async function readChunks(request: Request, limits: CallLimits): Promise<CallBody> {
+  const reader = request.body?.getReader();
+  if (!reader) return { kind: "none" };
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await withinIdle(reader.read(), limits);
+    if (done || !value) return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
+    chunks.push(value);
+    size += value.length;
+    if (size > limits.maxInspectBytes) return readStream(request, limits, chunks, reader);
+  }
+}
+
+function whole(bytes: Uint8Array): CallBody {
+  return { kind: "whole", bytes, sent: bytes };
+}
+
+function readStream(request: Request, limits: CallLimits, first: Uint8Array[], reader?: ChunkReader): CallBody {
+  const source = reader ?? request.body?.getReader();
+  if (!source) return { kind: "none" };
+  const upload = createUpload({
+    reader: source,
+    first,
+    keepBytes: limits.keepBytes,
+    maxBytes: limits.maxBodyBytes,
+    read: (from) => withinIdle(from.read(), limits),
+    tooLarge: () => tooLarge(limits),
+  });
+  return { kind: "stream", upload };
+}
+
+function tooLarge({ maxBodyBytes }: CallLimits): Refusal {
+  return new Refusal("body_too_large", {
+    message: `This request's body is larger than ${maxBodyBytes} bytes, the most that is taken here. Send a smaller one.`,
+    headers: { connection: "close" },
+  });
+}
+
+/** Waits for bytes of the consumer; a pause that is too long and a connection that ends are different errors. */
+async function withinIdle<T>(read: Promise<T>, { clientIdleTimeoutMs }: CallLimits): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    if (clientIdleTimeoutMs === 0) return;
+    timer = setTimeout(() => reject(new Refusal("request_timeout", { headers: { connection: "close" } })), clientIdleTimeoutMs);
+  });
+  try {
+    return await Promise.race([read, late]);
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause;
+    throw new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,128 @@
+import { hash, timingSafeEqual } from "node:crypto";
+import { Refusal } from "../domain/refusal.ts";
+import type { HeaderValues } from "./arrival.ts";
+import type { Route } from "./route.ts";
+
+/** Where a consumer may put a credential. */
+export type CredentialPlace = "authorization" | "x-api-key" | "x-goog-api-key" | "api-key" | "query" | "x-weir-key" | "subprotocol";
+
+/** One credential as it was found. */
+export type Credential = { readonly place: CredentialPlace; readonly value: string };
+
+/** What a consumer is let go upstream with. */
+export type Grant = {
+  /** The key that takes the place of every credential; absent where the consumer's own go as they came. */
+  readonly key?: string;
+  /** Places that are emptied though no key takes theirs. */
+  readonly emptied: ReadonlySet<CredentialPlace>;
+};
+
+/** What is asked at the door, before a byte of the body is read. */
+export type Admission = (route: Route, headers: HeaderValues, search: string) => Grant;
+
+/** Who is let in, and with which key. */
+export type AdmissionConfig = {
+  readonly authMode: readonly ("open" | "gate" | "token")[];
+  readonly gateKey?: string;
+  readonly managementToken?: string;
+  readonly allowOpenRelay: boolean;
+  readonly corsAllowedOrigins: readonly string[];
+  /** Names that a browser may call us by when the operator's money is at stake: the listener's own. */
+  readonly ownHosts: readonly string[];
+};
+
+const nowhere: ReadonlySet<CredentialPlace> = new Set();
+const everywhere: ReadonlySet<CredentialPlace> = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]);
+
+/** Creates the check of credentials; it throws a `Refusal`. */
+export function createAdmission(config: AdmissionConfig): Admission {
+  const isGateKey = createSecretTest(config.gateKey);
+  const isManagementToken = createSecretTest(config.managementToken);
+  const open = config.authMode.includes("open");
+
+  return (route, headers, search) => {
+    if (route.probe) return { emptied: everywhere };
+    const credentials = listCredentials(headers, search);
+    if (credentials.some(({ value }) => isManagementToken(value))) {
+      throw new Refusal("invalid_api_key", { message: "The management token opens no provider. Send the gateway's key or a token of a project." });
+    }
+    const gates = credentials.filter(({ value }) => isGateKey(value));
+    if (gates.length > 0) return passGate(route, credentials, gates);
+    if (open) return passOpen(route, headers);
+    throw new Refusal(credentials.length === 0 ? "credential_missing" : "invalid_api_key");
+  };
+
+  function passGate(route: Route, credentials: readonly Credential[], gates: readonly Credential[]): Grant {
+    const { key } = route.provider;
+    if (key !== undefined) return { key, emptied: everywhere };
+    const own = credentials.filter((credential) => !gates.includes(credential));
+    if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key")) throw new Refusal("provider_key_missing");
+    return { emptied: new Set(gates.map(({ place }) => place)) };
+  }
+
+  function passOpen(route: Route, headers: HeaderValues): Grant {
+    const { key } = route.provider;
+    if (key === undefined) return { emptied: nowhere };
+    if (!isTrustedPage(headers)) throw new Refusal("origin_not_allowed");
+    return { key, emptied: everywhere };
+  }
+
+  /** No web page spends the operator's money, not even one that names this machine by a name of its own (DNS rebinding). */
+  function isTrustedPage(headers: HeaderValues): boolean {
+    const origin = headers["origin"];
+    const named = origin !== undefined && config.corsAllowedOrigins.includes(origin);
+    if (!named && (origin !== undefined || headers["sec-fetch-site"] === "cross-site")) return false;
+    return config.allowOpenRelay || isOwnHost(headers["host"] ?? "", config.ownHosts);
+  }
+}
+
+function isOwnHost(host: string, ownHosts: readonly string[]): boolean {
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  return name === "localhost" || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name) || ownHosts.includes(name);
+}
+
+/** Every credential that a request carries, each place once. */
+export function listCredentials(headers: HeaderValues, search: string): readonly Credential[] {
+  const found: Credential[] = [];
+  const add = (place: CredentialPlace, value: string | undefined) => {
+    if (value) found.push({ place, value });
+  };
+  const authorization = headers["authorization"];
+  add("authorization", authorization && (/^bearer\s+(.*)$/i.exec(authorization)?.[1] ?? authorization).trim());
+  add("x-api-key", headers["x-api-key"]);
+  add("x-goog-api-key", headers["x-goog-api-key"]);
+  add("api-key", headers["api-key"]);
+  add("x-weir-key", headers["x-weir-key"]);
+  if (search.includes("key=")) add("query", readQueryKey(search));
+  if ("sec-websocket-protocol" in headers) add("subprotocol", readSubprotocolKey(headers["sec-websocket-protocol"] ?? ""));
+  return found;
+}
+
+function readQueryKey(search: string): string | undefined {
+  const raw = /[?&]key=([^&]*)/.exec(search)?.[1];
+  if (raw === undefined) return undefined;
+  try {
+    return decodeURIComponent(raw.replaceAll("+", " "));
+  } catch {
+    return raw;
+  }
+}
+
+/** Browsers can't set headers on a WebSocket, so OpenAI's SDK puts the key into a subprotocol. */
+export const keySubprotocol = "openai-insecure-api-key.";
+
+function readSubprotocolKey(protocols: string): string | undefined {
+  const entry = protocols.split(",").map((name) => name.trim()).find((name) => name.startsWith(keySubprotocol));
+  return entry?.slice(keySubprotocol.length);
+}
+
+/** A comparison that takes the same time whatever is wrong with the text. */
+function createSecretTest(secret: string | undefined): (text: string) => boolean {
+  if (secret === undefined) return () => false;
+  const expected = digest(secret);
+  return (text) => timingSafeEqual(digest(text), expected);
+}
+
+function digest(text: string): Buffer {
+  return hash("sha256", text, "buffer");
+}

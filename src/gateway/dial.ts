@@ -1,0 +1,55 @@
+import type { IncomingMessage } from "node:http";
+import { WebSocket } from "ws";
+import { Refusal } from "../domain/refusal.ts";
+import type { UpstreamHead } from "./upstream-request.ts";
+
+/** What came of asking an upstream for a socket. */
+export type Dialled =
+  | { readonly kind: "open"; readonly socket: WebSocket }
+  /** It answered with plain HTTP instead. */
+  | { readonly kind: "answered"; readonly response: Response };
+
+/** How a socket is asked for; bytes and milliseconds. */
+export type DialParts = { readonly maxMessageBytes: number; readonly timeoutMs: number; readonly signal: AbortSignal };
+
+/** What of a refused upgrade's body is passed on. Bytes. */
+const maxRefusalBytes = 65_536;
+
+/** Opens a socket upstream, paused; throws a `Refusal` where nothing answers. */
+export function dial({ url, headers }: UpstreamHead, { maxMessageBytes, timeoutMs, signal }: DialParts): Promise<Dialled> {
+  const { "sec-websocket-protocol": offered, ...rest } = headers;
+  const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("sec-websocket-")));
+  const protocols = offered?.split(",").map((name) => name.trim()) ?? [];
+  const socket = new WebSocket(url.replace(/^http/, "ws"), protocols, {
+    headers: kept,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    followRedirects: false,
+    ...(timeoutMs > 0 ? { handshakeTimeout: timeoutMs } : {}),
+  });
+  return new Promise((resolve, reject) => {
+    const cancel = () => socket.terminate();
+    signal.addEventListener("abort", cancel, { once: true });
+    socket.once("open", () => {
+      socket.pause();
+      resolve({ kind: "open", socket });
+    });
+    socket.once("unexpected-response", (_request: unknown, message: IncomingMessage) => {
+      readAnswer(message).then((response) => resolve({ kind: "answered", response }), reject);
+    });
+    socket.on("error", (cause) => reject(new Refusal("upstream_unreachable", { cause })));
+  });
+}
+
+async function readAnswer(message: IncomingMessage): Promise<Response> {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(message.headers)) for (const each of [value ?? []].flat()) headers.append(name, each);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    chunks.push(chunk.subarray(0, maxRefusalBytes - size));
+    size += chunk.length;
+    if (size >= maxRefusalBytes) break;
+  }
+  return new Response(Buffer.concat(chunks), { status: message.statusCode ?? 502, headers });
+}

@@ -1,0 +1,128 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { Clock } from "./arrival.ts";
+import { type Call, ConsumerLeft } from "./call.ts";
+import { watchConnect } from "./connect-watch.ts";
+import type { Reachability } from "./reachability.ts";
+import type { Stops } from "./stops.ts";
+import { readUpstreamFailure } from "./upstream-failure.ts";
+import type { UpstreamHead } from "./upstream-request.ts";
+import type { ChunkReader } from "./upload.ts";
+
+/** The body of an answer: one piece that is here already, or bytes that still flow. */
+export type AnswerBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "whole"; readonly bytes: Uint8Array }
+  | { readonly kind: "stream"; readonly reader: ChunkReader };
+
+/** What an upstream answered. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: AnswerBody;
+  /** When the request went up; milliseconds on the monotonic clock. */
+  readonly sentAt: number;
+  /** When the head was there, or the whole of a body in one piece. */
+  readonly headAt: number;
+};
+
+/** Sends a call upstream and waits for the head of its answer; throws a `Refusal`, or `ConsumerLeft`. */
+export type Forward = (call: Call, head: UpstreamHead) => Promise<Answer>;
+
+/** What forwarding is made of. Milliseconds; 0 switches a timer off. */
+export type ForwardParts = {
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+  readonly reachability: Reachability;
+  readonly stops: Stops;
+  readonly proxyTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** The upstream goes on working when the consumer leaves before the head. */
+  readonly drain: boolean;
+  /** The end of each answer is held back, so none is taken in one piece. */
+  readonly strict: boolean;
+  /** Requests go through a proxy, so a bare connection to the origin says nothing. */
+  readonly viaProxy: boolean;
+};
+
+/** Why a call was ended by us before its answer began. */
+export type CallEnd = "timeout" | "connect" | "left" | "shutdown";
+
+/** Creates the way upstream. */
+export function createForward(parts: ForwardParts): Forward {
+  const { clock, reachability, stops } = parts;
+
+  return async (call, head) => {
+    const abort = new AbortController();
+    let ending: CallEnd | undefined;
+    const end = (why: CallEnd) => {
+      ending ??= why;
+      abort.abort();
+    };
+    const unwatch = watch(call, end);
+    const origin = call.route.provider.baseUrl;
+    const sentAt = clock.elapsed();
+    try {
+      const response = await parts.fetch(head.url, createInit(call, head, abort.signal));
+      reachability.answered(origin);
+      const { status, headers } = response;
+      if (status < 200 || status > 599) throw new Refusal("upstream_failed", { message: `The provider answered with the status ${status}, which can't be passed on.` });
+      const reading = readBody(call, response, parts.strict);
+      const body = reading instanceof Promise ? await reading : reading;
+      return { status, headers, body, sentAt, headAt: clock.elapsed() };
+    } catch (error) {
+      if (ending === "left") throw new ConsumerLeft("The consumer closed the connection before its answer began.");
+      reachability.failed(origin);
+      throw readUpstreamFailure(error, ending, call);
+    } finally {
+      unwatch();
+    }
+  };
+
+  /** Everything that may end a call before its answer begins; returns what forgets all of it. */
+  function watch({ request, route: { provider } }: Call, end: (why: CallEnd) => void): () => void {
+    const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
+    const timer = limit > 0 ? setTimeout(end, limit, "timeout") : undefined;
+    const left = () => end("left");
+    const { signal } = request;
+    if (signal.aborted) left();
+    else if (!parts.drain) signal.addEventListener("abort", left, { once: true });
+    const connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
+    const unlisted = stops.add(() => end("shutdown"));
+    return () => {
+      clearTimeout(timer);
+      connected();
+      unlisted();
+      if (!parts.drain) signal.removeEventListener("abort", left);
+    };
+  }
+}
+
+/** What Bun's fetch needs to leave everything as it is. */
+function createInit({ method, body, headers }: Call, head: UpstreamHead, signal: AbortSignal): BunFetchRequestInit {
+  const up = { method, headers: head.headers, decompress: false, redirect: "manual", timeout: false, signal } as const;
+  if (body.kind === "none") return up;
+  if (body.kind === "whole") return { ...up, body: body.sent };
+  // Bun frames a stream by the length that it is told, else in chunks.
+  const length = headers["content-length"];
+  if (length !== undefined) head.headers["content-length"] = length;
+  return { ...up, body: body.upload.stream };
+}
+
+/**
+ * An answer whose declared length is at most this was whole when its head was sent, so it is taken and sent in one piece,
+ * at half the cost of a stream; what breaks it off breaks it before its head. Bytes.
+ */
+const onePiece = 65_536;
+
+function readBody({ method }: Call, response: Response, strict: boolean): AnswerBody | Promise<AnswerBody> {
+  if (method === "HEAD" || response.status === 204 || response.status === 304) return { kind: "none" };
+  const length = response.headers.get("content-length");
+  if (!strict && length !== null && Number(length) <= onePiece) return readWhole(response);
+  const reader = response.body?.getReader();
+  return reader ? { kind: "stream", reader } : { kind: "none" };
+}
+
+function readWhole(response: Response): AnswerBody | Promise<AnswerBody> {
+  const bytes = Bun.peek(response.bytes());
+  return bytes instanceof Promise ? bytes.then((read) => ({ kind: "whole", bytes: read })) : { kind: "whole", bytes };
+}

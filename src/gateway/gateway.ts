@@ -1,0 +1,76 @@
+import { Refusal } from "../domain/refusal.ts";
+import { type Arrival, type Clock, readArrival } from "./arrival.ts";
+import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
+import type { Cors } from "./cors.ts";
+import type { Admission } from "./credential.ts";
+import type { Forward } from "./forward.ts";
+import type { Recorder } from "./recorder.ts";
+import { createRefusalResponse } from "./refuse.ts";
+import type { Respond } from "./respond.ts";
+import type { Route, RouteRequest } from "./route.ts";
+import { createUpstreamHead } from "./upstream-request.ts";
+
+/** Answers every request that is for an upstream; never rejects. */
+export type Gateway = (request: Request) => Response | Promise<Response>;
+
+/** What the gateway is made of. */
+export type GatewayParts = {
+  readonly clock: Clock;
+  readonly cors: Cors;
+  readonly findRoute: (request: RouteRequest) => Route | undefined;
+  readonly admit: Admission;
+  readonly limits: CallLimits;
+  readonly validate: (route: Route, body: CallBody) => void;
+  readonly forward: Forward;
+  readonly respond: Respond;
+  readonly recorder: Recorder;
+  readonly anthropicVersion: string;
+  readonly propagateTrace: boolean;
+  readonly onArrival: () => void;
+  /** Gets what nobody expected, with its cause, for the log. */
+  readonly onFault: (error: unknown, exchangeId: string) => void;
+};
+
+/** Creates the request path. */
+export function createGateway(parts: GatewayParts): Gateway {
+  const { clock, cors, findRoute, admit, forward, respond, recorder } = parts;
+
+  return (request) => {
+    const arrival = readArrival(request, clock);
+    const preflight = cors.preflight(arrival.method, arrival.headers);
+    if (preflight) return preflight;
+    parts.onArrival();
+    const origin = arrival.headers["origin"];
+    return origin === undefined ? carry(arrival) : carry(arrival).then((answer) => allow(answer, origin));
+  };
+
+  function allow(answer: Response, origin: string): Response {
+    cors.apply(origin, answer.headers);
+    return answer;
+  }
+
+  function traceparentOf({ traceId, spanId }: Arrival): { traceparent?: string } {
+    return parts.propagateTrace ? { traceparent: `00-${traceId}-${spanId}-01` } : {};
+  }
+
+  async function carry(arrival: Arrival): Promise<Response> {
+    const seen: { route?: Route; body?: CallBody; known: boolean; sentAt?: number } = { known: false };
+    try {
+      const route = (seen.route = findRoute(arrival));
+      if (!route) throw new Refusal("not_found");
+      const grant = admit(route, arrival.headers, arrival.search);
+      seen.known = true;
+      const reading = readCall(arrival, route, parts.limits);
+      const call = reading instanceof Promise ? await reading : reading;
+      seen.body = call.body;
+      parts.validate(route, call.body);
+      const head = createUpstreamHead({ ...call, grant, anthropicVersion: parts.anthropicVersion, ...traceparentOf(arrival) });
+      seen.sentAt = clock.elapsed();
+      return respond(call, await forward(call, head));
+    } catch (error) {
+      if (!(error instanceof Refusal) && !(error instanceof ConsumerLeft)) parts.onFault(error, arrival.id);
+      await recorder.refused(arrival, { error, ...seen });
+      return createRefusalResponse(error, arrival, seen.route);
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { readDownstreamHeaders, readUpstreamHeaders } from "./headers.ts";
+
+test("what the consumer sends goes up, known or not", () => {
+  const sent = { "openai-beta": "assistants=v2", "idempotency-key": "1", "x-stainless-lang": "js", "anthropic-beta": "a, b", traceparent: "t", "x-something-new": "n", cookie: "c" };
+  expect(readUpstreamHeaders(sent)).toEqual(sent);
+});
+
+test("hop-by-hop headers, ours, attribution and the network's stay here", () => {
+  const kept = readUpstreamHeaders({
+    connection: "keep-alive, X-Private",
+    "x-private": "1",
+    "keep-alive": "timeout=5",
+    te: "trailers",
+    "proxy-authorization": "Basic x",
+    host: "weir",
+    "x-weir-key": "secret",
+    "x-user-id": "u",
+    "x-session-id": "s",
+    "x-langfuse-tags": "t",
+    "x-forwarded-for": "1.2.3.4",
+    "x-real-ip": "1.2.3.4",
+    forwarded: "for=1.2.3.4",
+    "cf-connecting-ip": "1.2.3.4",
+    via: "1.1 x",
+    accept: "*/*",
+  });
+  expect(kept).toEqual({ accept: "*/*" });
+});
+
+test("an answer's headers come down, cookies apart, without the upstream's connection", () => {
+  const upstream = new Headers({ "retry-after": "7", connection: "close, x-hop", "x-hop": "1", "transfer-encoding": "chunked", "content-length": "5", "content-encoding": "gzip" });
+  upstream.append("set-cookie", "a=1");
+  upstream.append("set-cookie", "b=2");
+  const down = readDownstreamHeaders(upstream, false);
+  expect([...down].map(([name]) => name).toSorted()).toEqual(["content-encoding", "retry-after", "set-cookie", "set-cookie"]);
+  expect(down.getSetCookie()).toEqual(["a=1", "b=2"]);
+  expect(readDownstreamHeaders(upstream, true).get("content-length")).toBe("5");
+});

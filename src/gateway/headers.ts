@@ -1,0 +1,58 @@
+import type { HeaderValues } from "./arrival.ts";
+
+/** Hop-by-hop (RFC 9110 section 7.6.1), what we set ourselves, and what tells of the consumer's network. */
+const notUp = new Set([
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+  "content-length",
+  "expect",
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-user-id",
+  "x-session-id",
+  "cf-connecting-ip",
+]);
+
+const notUpPrefixes = ["x-weir-", "x-langfuse-", "x-forwarded-", "proxy-"];
+
+const notDown = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection", "proxy-authenticate"]);
+
+/** The headers that go upstream: all but those that a denylist names, and but for `without`. */
+export function readUpstreamHeaders(headers: HeaderValues, without: ReadonlySet<string> = none): Record<string, string> {
+  const named = namedByConnection(headers["connection"]);
+  const up: Record<string, string> = {};
+  for (const name in headers) {
+    if (notUp.has(name) || without.has(name) || named?.has(name) || hasPrefix(name)) continue;
+    up[name] = headers[name] ?? "";
+  }
+  return up;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+function hasPrefix(name: string): boolean {
+  const first = name.charCodeAt(0);
+  if (first !== 0x78 && first !== 0x70) return false;
+  return notUpPrefixes.some((prefix) => name.startsWith(prefix));
+}
+
+/** The headers that go down: all but hop-by-hop ones, `set-cookie` apart; a body that is streamed has its own framing. */
+export function readDownstreamHeaders(headers: Headers, framed: boolean): Headers {
+  const down = new Headers(headers);
+  for (const name of notDown) down.delete(name);
+  const named = namedByConnection(headers.get("connection") ?? undefined);
+  if (named) for (const name of named) down.delete(name);
+  if (!framed) down.delete("content-length");
+  return down;
+}
+
+function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {
+  if (value === undefined || value === "keep-alive" || value === "close") return undefined;
+  return new Set(value.toLowerCase().split(",").map((name) => name.trim()));
+}

@@ -1,0 +1,110 @@
+import type { Server, WebSocketHandler } from "bun";
+import type { Hand } from "../domain/capture.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { type Arrival, type Clock, readArrival } from "./arrival.ts";
+import type { Admission } from "./credential.ts";
+import { dial } from "./dial.ts";
+import { readDownstreamHeaders } from "./headers.ts";
+import { keptNothing } from "./kept.ts";
+import { readArrivalFacts, type Recorder } from "./recorder.ts";
+import { createRefusalResponse } from "./refuse.ts";
+import { addIds } from "./respond.ts";
+import type { Route, RouteRequest } from "./route.ts";
+import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
+import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
+import type { Stops } from "./stops.ts";
+import { createUpstreamHead } from "./upstream-request.ts";
+
+/** The WebSocket side of the data plane. */
+export type Realtime = {
+  /** Relays an upgrade; gives the answer where it was refused, by us or by the upstream. */
+  readonly upgrade: (request: Request, server: Server<SocketRelay>) => Promise<Response | undefined>;
+  readonly handlers: WebSocketHandler<SocketRelay>;
+  /** Lets sockets go with 1001, each as soon as it is between answers. */
+  readonly close: () => void;
+};
+
+/** What it is made of; bytes and milliseconds. */
+export type RealtimeParts = {
+  readonly clock: Clock;
+  readonly findRoute: (request: RouteRequest) => Route | undefined;
+  readonly admit: Admission;
+  readonly recorder: Recorder;
+  readonly hand: Hand;
+  readonly stops: Stops;
+  readonly keepBytes: number;
+  readonly anthropicVersion: string;
+  readonly maxWsMessageBytes: number;
+  readonly proxyTimeoutMs: number;
+  readonly onArrival: () => void;
+  readonly onEnd: () => void;
+};
+
+/** Creates the relay of WebSockets. */
+export function createRealtime(parts: RealtimeParts): Realtime {
+  const { clock, findRoute, admit, recorder, stops } = parts;
+  const relays = new Set<SocketRelay>();
+
+  return {
+    async upgrade(request, server) {
+      const arrival = readArrival(request, clock);
+      parts.onArrival();
+      const seen: { route?: Route; known: boolean } = { known: false };
+      try {
+        const route = (seen.route = findRoute(arrival));
+        if (!route) throw new Refusal("not_found");
+        const grant = admit(route, arrival.headers, arrival.search);
+        seen.known = true;
+        const head = createUpstreamHead({ ...arrival, route, grant, anthropicVersion: parts.anthropicVersion });
+        const dialled = await dial(head, { maxMessageBytes: parts.maxWsMessageBytes, timeoutMs: parts.proxyTimeoutMs, signal: request.signal });
+        if (dialled.kind === "answered") return passRefusal(arrival, route, dialled.response);
+        const { socket } = dialled;
+        const relay = createSocketRelay({ upstream: socket, exchanges: follow(arrival, route), onEnd: () => forget(relay) });
+        const headers = new Headers(socket.protocol ? { "sec-websocket-protocol": socket.protocol } : {});
+        addIds(headers, arrival);
+        relays.add(relay);
+        const unlisted = stops.add(relay.stop);
+        const forget = (gone: SocketRelay) => {
+          unlisted();
+          relays.delete(gone);
+          parts.onEnd();
+        };
+        if (!server.upgrade(request, { headers, data: relay })) relay.consumerClosed(1006, "");
+        return undefined;
+      } catch (error) {
+        await recorder.refused(arrival, { error, ...seen });
+        return createRefusalResponse(error, arrival, seen.route);
+      }
+    },
+    handlers: {
+      maxPayloadLength: parts.maxWsMessageBytes,
+      // Nothing is dropped: the upstream is paused long before this.
+      backpressureLimit: parts.maxWsMessageBytes * 2,
+      idleTimeout: 0,
+      perMessageDeflate: false,
+      open: (socket) => socket.data.start(socket),
+      message: (socket, frame) => socket.data.fromConsumer(frame),
+      drain: (socket) => socket.data.drained(),
+      close: (socket, code, reason) => socket.data.consumerClosed(code, reason),
+    },
+    close() {
+      for (const relay of relays) relay.leave();
+    },
+  };
+
+  function follow(arrival: Arrival, route: Route) {
+    const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, route);
+    const socket: SocketExchangesParts = { facts: { ...facts, transport: "websocket", status: 101 }, hand: parts.hand, clock, keepBytes: parts.keepBytes };
+    return route.dialect.name === "openai-responses" ? createResponseExchanges(socket) : createWholeExchange(socket);
+  }
+
+  /** Codex repeats an upgrade for seconds on a 404, and turns to plain HTTP at once on a 426. */
+  function passRefusal(arrival: Arrival, route: Route, response: Response): Response {
+    if (response.status === 404) throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
+    const { status } = response;
+    const headers = readDownstreamHeaders(response.headers, false);
+    addIds(headers, arrival);
+    void recorder.ended({ ...arrival, route, body: { kind: "none" }, spliced: false }, { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() }, { end: { kind: "complete" }, kept: keptNothing });
+    return new Response(response.body, { status, headers });
+  }
+}

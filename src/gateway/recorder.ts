@@ -1,0 +1,124 @@
+import type { Capture, CaptureFacts, Hand, KeptBytes } from "../domain/capture.ts";
+import type { Outcome } from "../domain/exchange.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { Arrival, Clock } from "./arrival.ts";
+import { type Call, type CallBody, ConsumerLeft } from "./call.ts";
+import type { Answer } from "./forward.ts";
+import { keepWhole, keptNothing } from "./kept.ts";
+import type { Route } from "./route.ts";
+import type { TapEnd } from "./tap.ts";
+import { removeQueryKey } from "./upstream-request.ts";
+
+/** How an exchange ended, as it is recorded. */
+export type Ending = Pick<CaptureFacts, "outcome" | "cause" | "message" | "status">;
+
+/** Writes down how exchanges ended. */
+export type Recorder = {
+  /** An answer went down, as far as it went. */
+  readonly ended: (call: Call, answer: Answer, end: AnswerEnd) => Promise<boolean> | undefined;
+  /** We answered ourselves, or nobody was there to answer any more. */
+  readonly refused: (arrival: Arrival, refusal: RefusedExchange) => Promise<boolean> | undefined;
+};
+
+/** What passed of an answer, and how it ended. */
+export type AnswerEnd = { readonly end: TapEnd; readonly kept: KeptBytes; readonly firstByteAt?: number; readonly chunks?: number };
+
+/** What is known of an exchange that never had an answer from upstream. */
+export type RefusedExchange = {
+  readonly error: unknown;
+  readonly route?: Route;
+  readonly body?: CallBody;
+  /** The consumer had shown a credential that we take. */
+  readonly known: boolean;
+  /** When it went upstream, if it did; monotonic milliseconds. */
+  readonly sentAt?: number;
+};
+
+/** Creates the recorder; `keepBytes` is what each side's body may keep. */
+export function createRecorder({ hand, clock, keepBytes }: { readonly hand: Hand; readonly clock: Clock; readonly keepBytes: number }): Recorder {
+  return {
+    ended(call, { status, headers, sentAt }, { end, kept, firstByteAt, chunks }) {
+      return hand({
+        ...readArrivalFacts(call, call.route),
+        ...readRequest(call.headers, call.body, keepBytes),
+        ...endings[end.kind](status),
+        chunks,
+        responseType: headers.get("content-type") ?? undefined,
+        responseEncoding: headers.get("content-encoding") ?? undefined,
+        upstreamRequestId: headers.get("x-request-id") ?? headers.get("request-id") ?? undefined,
+        sentAfter: sentAt - call.started,
+        firstByteAfter: firstByteAt === undefined ? undefined : firstByteAt - call.started,
+        endedAfter: clock.elapsed() - call.started,
+        response: kept,
+      });
+    },
+    refused(arrival, { error, route, body, known, sentAt }) {
+      return hand({
+        ...readArrivalFacts(arrival, route),
+        ...readRequest(arrival.headers, body ?? { kind: "none" }, keepBytes),
+        ...readRefusal(error),
+        ...(known ? {} : { anonymous: true }),
+        sentAfter: sentAt === undefined ? undefined : sentAt - arrival.started,
+        endedAfter: clock.elapsed() - arrival.started,
+        response: keptNothing,
+      });
+    },
+  };
+}
+
+const endings: Readonly<Record<TapEnd["kind"], (status: number) => Ending>> = {
+  complete: (status) => ({ outcome: "answered", status }),
+  left: (status) => ({ outcome: "aborted", cause: "client_closed", status }),
+  broken: (status) => ({ outcome: "failed", cause: "upstream_reset", message: "The provider broke off its answer.", status }),
+  idle: (status) => ({ outcome: "failed", cause: "upstream_idle", message: "The provider stopped sending its answer.", status }),
+  shutdown: (status) => ({ outcome: "failed", cause: "shutdown", message: "The gateway had to stop before the answer was whole.", status }),
+};
+
+/** Failures of an upstream are failures; what we would not let through is a refusal. */
+const failures: ReadonlySet<string> = new Set(["upstream_unreachable", "upstream_failed", "upstream_timeout", "internal_error"]);
+
+function readRefusal(error: unknown): Ending {
+  if (error instanceof ConsumerLeft) return { outcome: "aborted", cause: "client_closed", message: error.message };
+  if (!(error instanceof Refusal)) return { outcome: "failed", cause: "internal_error", status: 500 };
+  const outcome: Outcome = failures.has(error.code) ? "failed" : "refused";
+  return { outcome, cause: error.code, message: error.message, status: error.status };
+}
+
+export type ArrivalFacts = Pick<
+  Capture,
+  | "id" | "traceId" | "spanId" | "parentSpanId" | "linkedTrace" | "transport" | "provider" | "dialect" | "method" | "path" | "query" | "startedAt" | "attribution"
+>;
+
+export function readArrivalFacts(arrival: Arrival, route: Route | undefined): ArrivalFacts {
+  const query = removeQueryKey(arrival.search).slice(1);
+  return {
+    id: arrival.id,
+    traceId: arrival.traceId,
+    spanId: arrival.spanId,
+    parentSpanId: arrival.parentSpanId,
+    linkedTrace: arrival.linkedTrace,
+    transport: "http",
+    provider: route?.provider.name,
+    dialect: route?.dialect.name,
+    method: arrival.method,
+    path: route?.path ?? arrival.path,
+    query: query === "" ? undefined : query,
+    startedAt: arrival.startedAt,
+    attribution: arrival.attribution,
+  };
+}
+
+function readRequest(headers: Arrival["headers"], body: CallBody, keepBytes: number): Pick<Capture, "requestType" | "requestEncoding" | "request"> {
+  return { requestType: headers["content-type"], requestEncoding: headers["content-encoding"], request: readKept(body, keepBytes) };
+}
+
+function readKept(body: CallBody, keepBytes: number): KeptBytes {
+  switch (body.kind) {
+    case "none":
+      return keptNothing;
+    case "whole":
+      return keepWhole(body.bytes, keepBytes);
+    case "stream":
+      return body.upload.kept.take();
+  }
+}

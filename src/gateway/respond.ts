@@ -1,0 +1,141 @@
+import { families } from "../dialects/family.ts";
+import type { Arrival, Clock } from "./arrival.ts";
+import type { Call } from "./call.ts";
+import type { Answer } from "./forward.ts";
+import { readDownstreamHeaders } from "./headers.ts";
+import { createKept, keepWhole, keptNothing } from "./kept.ts";
+import type { Recorder } from "./recorder.ts";
+import type { ConnectionTimers } from "./server.ts";
+import type { Stops } from "./stops.ts";
+import { createTap, type TapEnd } from "./tap.ts";
+import type { ChunkReader } from "./upload.ts";
+import { createUsageFilter } from "./usage-filter.ts";
+
+/** Sends an answer down, and has its end recorded whatever that is. */
+export type Respond = (call: Call, answer: Answer) => Response;
+
+/** What sending answers down is made of. Milliseconds; 0 switches a timer off. */
+export type RespondParts = {
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly stops: Stops;
+  readonly keepBytes: number;
+  readonly idleMs: number;
+  /** How long the upstream is read on after its consumer left; 0 cancels it. */
+  readonly drainMs: number;
+  /** A broken stream says so in its dialect before it breaks. */
+  readonly errorEvent: boolean;
+  readonly connection: ConnectionTimers;
+};
+
+/** Creates the way down. */
+export function createRespond(parts: RespondParts): Respond {
+  const { recorder, clock, stops } = parts;
+
+  return (call, answer) => {
+    const { status, body } = answer;
+    const headers = readDownstreamHeaders(answer.headers, body.kind !== "stream");
+    addOwnHeaders(headers, call, answer);
+    switch (body.kind) {
+      case "none":
+        parts.connection.rest(call.request);
+        void recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
+        return new Response(null, { status, headers });
+      case "whole": {
+        const kept = keepWhole(body.bytes, parts.keepBytes);
+        parts.connection.rest(call.request);
+        void recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
+        return new Response(body.bytes, { status, headers });
+      }
+      case "stream": {
+        const decoded = call.spliced && isEventStream(answer.headers) ? decode(body.reader, headers) : undefined;
+        return new Response(createDown(call, answer, decoded ?? body.reader, decoded !== undefined), { status, headers });
+      }
+    }
+  };
+
+  /** Only a consumer whose upstream is read on in its absence can have left by now. */
+  function endOf({ request }: Call): TapEnd {
+    return request.signal.aborted ? { kind: "left" } : { kind: "complete" };
+  }
+
+  function createDown(call: Call, answer: Answer, reader: ChunkReader, filtered: boolean): ReadableStream<Uint8Array> {
+    const kept = createKept(parts.keepBytes);
+    let firstByteAt: number | undefined;
+    const unlisted = stops.add(() => tap.stop());
+    const tap = createTap({
+      reader,
+      kept,
+      ...(filtered ? { filter: createUsageFilter() } : {}),
+      idleMs: parts.idleMs,
+      drainMs: parts.drainMs,
+      onFirstByte: () => {
+        firstByteAt = clock.elapsed();
+      },
+      onEnd: (end) => {
+        unlisted();
+        parts.connection.rest(call.request);
+        const seen = filtered ? { ...answer, headers: withoutEncoding(answer.headers) } : answer;
+        return recorder.ended(call, seen, { end, kept: kept.take(), chunks: kept.chunks(), ...(firstByteAt === undefined ? {} : { firstByteAt }) });
+      },
+      breakOff: (controller) => {
+        if (parts.errorEvent && isEventStream(answer.headers)) controller.enqueue(encodeErrorEvent(call));
+        parts.connection.breakOff(call.request);
+      },
+    });
+    if (call.request.signal.aborted) void tap.stream.cancel();
+    return tap.stream;
+  }
+}
+
+/** What every answer tells of us. Milliseconds in `server-timing` (https://www.w3.org/TR/server-timing/). */
+function addOwnHeaders(headers: Headers, call: Call, { sentAt, headAt }: Answer): void {
+  addIds(headers, call);
+  headers.set("server-timing", `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`);
+}
+
+/** Names the exchange and its trace; `x-request-id` stays the upstream's where it gave one. */
+export function addIds(headers: Headers, { id, traceId }: Pick<Arrival, "id" | "traceId">): void {
+  headers.set("x-weir-exchange-id", id);
+  headers.set("x-weir-trace-id", traceId);
+  if (!headers.has("x-request-id")) headers.set("x-request-id", traceId);
+}
+
+function isEventStream(headers: Headers): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+}
+
+const decoders: Readonly<Record<string, Bun.CompressionFormat>> = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate", br: "brotli", zstd: "zstd" };
+
+/** An event can't be taken out of compressed bytes, so they are decoded and go down as they are then. */
+function decode(reader: ChunkReader, headers: Headers): ChunkReader {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase();
+  const format = encoding === undefined ? undefined : decoders[encoding];
+  if (!format) return reader;
+  headers.delete("content-encoding");
+  return createStream(reader).pipeThrough(new DecompressionStream(format)).getReader();
+}
+
+function createStream(reader: ChunkReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done || !value) controller.close();
+        else controller.enqueue(new Uint8Array(value));
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function withoutEncoding(headers: Headers): Headers {
+  const plain = new Headers(headers);
+  plain.delete("content-encoding");
+  return plain;
+}
+
+function encodeErrorEvent({ route }: Call): Uint8Array {
+  return new TextEncoder().encode(families[route.dialect.family].streamError("upstream_failed", "The provider broke off its answer."));
+}

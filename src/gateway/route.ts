@@ -1,0 +1,82 @@
+import type { Dialect } from "../dialects/dialect.ts";
+import { findDialect } from "../providers/find-dialect.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Arrival, HeaderValues } from "./arrival.ts";
+
+/** Where a path goes: a provider, the dialect that it speaks there, and the path as the provider knows it. */
+export type Route = {
+  readonly provider: Provider;
+  readonly dialect: Dialect;
+  /** Without the provider's prefix and its base path. */
+  readonly path: string;
+  /** Origin, base path and path; the query is the consumer's. */
+  readonly url: string;
+  /** A client's probe of its base URL, which goes up without any credential. */
+  readonly probe: boolean;
+};
+
+/** What decides a route. */
+export type RouteRequest = Pick<Arrival, "method" | "path" | "search" | "headers">;
+
+/** Finds routes among providers by the shape of the path, then by headers; `undefined` where nothing fits. */
+export function createRoutes(providers: readonly Provider[], defaultApi: string): (request: RouteRequest) => Route | undefined {
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const openai = byName.get(defaultApi);
+
+  return (request) => {
+    const named = splitPrefix(request.path, byName);
+    if (named) return routeTo(named.provider, request.method, named.path);
+    if (isProbe(request)) return routeTo(byName.get("anthropic"), request.method, request.path, true);
+    return routeTo(findBuiltIn(request), request.method, request.path);
+  };
+
+  function findBuiltIn(request: RouteRequest): Provider | undefined {
+    const path = collapseVersion(request.path);
+    if (geminiVersion.test(path)) return byName.get("gemini");
+    if (!path.startsWith("/v1/")) return undefined;
+    if (anthropicPath.test(path) || "anthropic-version" in request.headers) return byName.get("anthropic");
+    if (isGemini(request.method, path) || carriesGeminiKey(request.headers, request.search)) return byName.get("gemini");
+    return openai;
+  }
+}
+
+const geminiVersion = /^\/(?:v1beta|v1alpha|upload\/v1(?:beta|alpha)?)\/|^\/ws\/google\.ai\.generativelanguage/;
+const anthropicPath = /^\/v1\/(?:messages(?:\/|$)|complete$)/;
+const geminiVerb =
+  /^\/v1\/models\/[^/]+:(?:generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|batchGenerateContent|asyncBatchEmbedContent|predict|predictLongRunning)$/;
+
+function isGemini(method: string, path: string): boolean {
+  return (method === "POST" && geminiVerb.test(path)) || /^\/v1\/(?:interactions|cachedContents)(?:[/:]|$)/.test(path);
+}
+
+function carriesGeminiKey(headers: HeaderValues, search: string): boolean {
+  return "x-goog-api-key" in headers || /[?&]key=[^&]/.test(search);
+}
+
+/** Claude Code asks its base URL for a sign of life before it has a credential. */
+function isProbe({ method, path }: RouteRequest): boolean {
+  return method === "HEAD" && (path === "/" || path === "/api/hello");
+}
+
+function splitPrefix(path: string, providers: ReadonlyMap<string, Provider>): { provider: Provider; path: string } | undefined {
+  const end = path.indexOf("/", 1);
+  const provider = end === -1 ? undefined : providers.get(path.slice(1, end));
+  return provider && { provider, path: path.slice(end) };
+}
+
+function routeTo(provider: Provider | undefined, method: string, path: string, probe = false): Route | undefined {
+  if (!provider) return undefined;
+  const own = collapseVersion(path);
+  return { provider, dialect: findDialect(provider, method, own), path: own, url: joinUrl(provider.baseUrl, own), probe };
+}
+
+/** A base URL with a version under a client that adds one gives it twice. */
+function collapseVersion(path: string): string {
+  return path.replace(/^\/(v1|v1beta|v1alpha)(?:\/\1)+(?=\/|$)/, "/$1");
+}
+
+/** A base URL may end with the version that the path begins with. */
+export function joinUrl(baseUrl: string, path: string): string {
+  const version = /^\/(?:v1|v1beta|v1alpha)(?=\/|$)/.exec(path)?.[0];
+  return version && baseUrl.endsWith(version) ? baseUrl + path.slice(version.length) : baseUrl + path;
+}

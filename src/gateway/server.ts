@@ -1,0 +1,85 @@
+import type { Server, WebSocketHandler } from "bun";
+import { Refusal } from "../domain/refusal.ts";
+import type { Gateway } from "./gateway.ts";
+import type { OwnPaths } from "./own-paths.ts";
+import { createRefusalResponse } from "./refuse.ts";
+
+/** A listening gateway. */
+export type GatewayServer = {
+  readonly url: string;
+  readonly port: number;
+  /** Takes no new connections; those that are open go on. */
+  readonly close: () => void;
+  /** Ends every connection that is left. */
+  readonly end: () => Promise<void>;
+};
+
+/** What a server is opened with. */
+export type GatewayServerParts<Data> = {
+  readonly host: string;
+  readonly port: number;
+  /** Several processes share the port. */
+  readonly reusePort: boolean;
+  readonly ownPaths: OwnPaths;
+  readonly gateway: Gateway;
+  readonly upgrade: (request: Request, server: Server<Data>) => Promise<Response | undefined>;
+  readonly websocket: WebSocketHandler<Data>;
+  /** Every answer says that the connection closes after it. */
+  readonly draining: () => boolean;
+};
+
+type Answering = Response | Promise<Response | undefined>;
+
+/** Idle keep-alive connections are closed after this; our own timers rule while a request is under way. Seconds. */
+const keepAliveSeconds = 75;
+
+/** Opens the listener of the data plane; throws where the address can't be had. */
+export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer & ConnectionTimers {
+  const { host, port, reusePort, ownPaths, gateway, upgrade, websocket, draining } = parts;
+  const server = Bun.serve<Data>({
+    hostname: host,
+    port,
+    reusePort,
+    idleTimeout: keepAliveSeconds,
+    // Bodies are bounded by our own count, which can answer in the dialect.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    websocket,
+    fetch(request, listener) {
+      listener.timeout(request, 0);
+      const answer = answerRequest(request, listener);
+      return draining() ? closeAfter(answer) : answer;
+    },
+    error: () => createRefusalResponse(new Refusal("internal_error"), { id: "", traceId: "", method: "GET" }, undefined),
+  });
+
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    port: server.port ?? port,
+    close: () => void server.stop(false),
+    end: () => server.stop(true),
+    rest: (request) => server.timeout(request, keepAliveSeconds),
+    breakOff: (request) => server.timeout(request, 1),
+  };
+
+  async function closeAfter(answering: Answering): Promise<Response | undefined> {
+    const answer = await answering;
+    answer?.headers.set("connection", "close");
+    return answer;
+  }
+
+  function answerRequest(request: Request, listener: Server<Data>): Answering {
+    const own = ownPaths.find(request);
+    if (own) return own(request);
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return upgrade(request, listener);
+    return gateway(request);
+  }
+}
+
+/** What becomes of a connection once its answer has ended, one way or the other. */
+export type ConnectionTimers = {
+  /** It may be reused for as long as idle connections are kept. */
+  readonly rest: (request: Request) => void;
+  /** It is closed within seconds, without an end of its answer: by a FIN, so that a slow reader loses nothing that was sent. */
+  readonly breakOff: (request: Request) => void;
+};

@@ -1,0 +1,104 @@
+import type { ServerWebSocket } from "bun";
+import type { WebSocket } from "ws";
+import type { SocketExchanges } from "./socket-exchanges.ts";
+
+/** One socket that is relayed: frames in order, at the pace of the slower side, close codes and reasons carried over. */
+export type SocketRelay = {
+  /** The consumer's end is open. */
+  readonly start: (consumer: ServerWebSocket<SocketRelay>) => void;
+  readonly fromConsumer: (frame: string | Buffer) => void;
+  /** The consumer's end takes frames again. */
+  readonly drained: () => void;
+  readonly consumerClosed: (code: number, reason: string) => void;
+  /** Ends the socket with 1001 as soon as no answer is under way. */
+  readonly leave: () => void;
+  /** Ends it now. */
+  readonly stop: () => void;
+};
+
+/** What a relay is made of. */
+export type SocketRelayParts = {
+  readonly upstream: WebSocket;
+  readonly exchanges: SocketExchanges;
+  /** Called once, when both ends are gone. */
+  readonly onEnd: () => void;
+};
+
+/** The upstream takes frames slower than they come: the consumer's end is paused above this, until half of it has gone. Bytes. */
+const highWater = 1_048_576;
+
+/** Creates the relay of an upstream socket that is open and paused. */
+export function createSocketRelay({ upstream, exchanges, onEnd }: SocketRelayParts): SocketRelay {
+  let consumer: ServerWebSocket<SocketRelay> | undefined;
+  let leaving = false;
+  let ended = false;
+  let stopped = false;
+
+  upstream.on("message", (data: Buffer, binary: boolean) => {
+    exchanges.fromUpstream(data);
+    if (consumer?.send(binary ? data : data.toString()) === -1) upstream.pause();
+    if (leaving) leaveWhenIdle();
+  });
+  upstream.on("close", (code: number, reason: Buffer) => {
+    end(stopped || leaving ? { outcome: "failed", cause: "shutdown" } : { outcome: "failed", cause: "upstream_reset" });
+    if (code === 1006) consumer?.terminate();
+    else consumer?.close(code === 1005 ? 1000 : code, reason.toString());
+  });
+  upstream.on("error", () => upstream.terminate());
+
+  return {
+    start(opened) {
+      consumer = opened;
+      upstream.resume();
+    },
+    fromConsumer(frame) {
+      const bytes = typeof frame === "string" ? Buffer.from(frame) : frame;
+      exchanges.fromConsumer(bytes);
+      upstream.send(frame, resumeConsumer);
+      if (upstream.bufferedAmount > highWater) consumer?.pause();
+    },
+    drained: () => upstream.resume(),
+    consumerClosed(code, reason) {
+      end({ outcome: "aborted", cause: "client_closed" });
+      if (code === 1006) upstream.terminate();
+      else closeUpstream(code, reason);
+    },
+    leave() {
+      leaving = true;
+      leaveWhenIdle();
+    },
+    stop() {
+      stopped = true;
+      end({ outcome: "failed", cause: "shutdown" });
+      consumer?.close(1001, "The gateway is shutting down");
+      upstream.terminate();
+    },
+  };
+
+  function resumeConsumer(): void {
+    if (consumer?.isPaused && upstream.bufferedAmount < highWater / 2) consumer.resume();
+  }
+
+  function leaveWhenIdle(): void {
+    if (exchanges.open() > 0) return;
+    consumer?.close(1001, "The gateway is shutting down");
+    closeUpstream(1001, "");
+  }
+
+  /** Codes that only stand for a missing one can't be sent. */
+  function closeUpstream(code: number, reason: string): void {
+    if (code === 1005) return upstream.close();
+    try {
+      upstream.close(code, reason);
+    } catch {
+      upstream.close();
+    }
+  }
+
+  function end(ending: Parameters<SocketExchanges["end"]>[0]): void {
+    if (ended) return;
+    ended = true;
+    exchanges.end(ending);
+    onEnd();
+  }
+}

@@ -1,0 +1,109 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Config } from "../config/config.ts";
+import type { OutboxStatus } from "../outbox/status.ts";
+import type { Cors } from "./cors.ts";
+import type { UpstreamHealth, UpstreamStatus } from "./health.ts";
+import type { OwnPath } from "./own-paths.ts";
+
+/** What can be asked about telemetry; `undefined` where it is switched off or doesn't answer. */
+export type TelemetryQuestions = {
+  readonly status: () => Promise<OutboxStatus | undefined>;
+  readonly metricsText: () => Promise<string>;
+  readonly metricsJson: () => Promise<readonly unknown[]>;
+};
+
+/** What the pages tell about. */
+export type StatusPagesParts = {
+  readonly config: Config;
+  readonly version: string;
+  readonly health: UpstreamHealth;
+  readonly telemetry: TelemetryQuestions;
+  readonly cors: Cors;
+  readonly draining: () => boolean;
+};
+
+/** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
+export function createStatusPages({ config, version, health, telemetry, cors, draining }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
+  const { providers } = config.gateway;
+  const open = (path: OwnPath): OwnPath => withCors(cors, path);
+  const { path: metricsPath, token, enabled } = config.metrics;
+  const guarded = (path: OwnPath): OwnPath => (request) => (isAllowed(request, token) ? path(request) : unauthorized());
+  const text: OwnPath = async () => new Response(await telemetry.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+  const json: OwnPath = async () => Response.json(await telemetry.metricsJson());
+  const either: OwnPath = (request) => (request.headers.get("accept")?.includes("application/json") ? json(request) : text(request));
+  const metrics = { [metricsPath]: guarded(either), [`${metricsPath}.json`]: guarded(json), [`${metricsPath}/prometheus`]: guarded(text) };
+
+  return {
+    "/live": open(() => Response.json({ status: "ok" })),
+    "/ready": open(() => (draining() ? Response.json({ status: "draining" }, { status: 503, headers: { "retry-after": "1" } }) : Response.json({ status: "ok" }))),
+    "/health": open(readHealth),
+    "/api/health": open(readApiHealth),
+    ...(enabled ? metrics : {}),
+  };
+
+  async function readHealth(): Promise<Response> {
+    const [upstream, status] = await Promise.all([readUpstreams(), telemetry.status()]);
+    const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? false;
+    return Response.json({
+      status: failing || isAnyUnreachable(upstream) ? "degraded" : "ok",
+      timestamp: new Date().toISOString(),
+      version,
+      providers: Object.fromEntries(providers.map(({ name, baseUrl }) => [name, { status: upstream[name], base_url: baseUrl, streaming_support: true }])),
+      features: { auth_mode: config.gateway.authMode, telemetry: config.telemetry.enabled, durability: config.telemetry.durability },
+      ...(status ? { telemetry: writeStatus(status) } : {}),
+    });
+  }
+
+  async function readApiHealth(): Promise<Response> {
+    const upstream = await readUpstreams();
+    return Response.json({ name: "weir", version, status: isAnyUnreachable(upstream) ? "degraded" : "ok", upstream });
+  }
+
+  async function readUpstreams(): Promise<Readonly<Record<string, UpstreamStatus>>> {
+    return Object.fromEntries(await Promise.all(providers.map(async (provider) => [provider.name, await health.check(provider)] as const)));
+  }
+}
+
+function isAnyUnreachable(upstream: Readonly<Record<string, UpstreamStatus>>): boolean {
+  return Object.values(upstream).includes("unreachable");
+}
+
+function writeStatus({ outbox, sinks }: OutboxStatus) {
+  return {
+    outbox: { bytes: outbox.bytes, records: outbox.records, bodies_shed: outbox.bodiesShed },
+    sinks: sinks.map(({ name, target, counts, failing }) => ({
+      name,
+      target,
+      status: failing === undefined ? "ok" : "failing",
+      ...(failing === undefined ? {} : { reason: failing }),
+      received: counts.received,
+      delivered: counts.delivered,
+      pending: counts.pending,
+      rejected: counts.rejected,
+      dropped: counts.dropped,
+      sampled_out: counts.sampledOut,
+      lag_seconds: counts.lagSeconds,
+    })),
+  };
+}
+
+function withCors(cors: Cors, path: OwnPath): OwnPath {
+  return async (request) => {
+    const answer = await path(request);
+    const origin = request.headers.get("origin");
+    if (origin !== null) cors.apply(origin, answer.headers);
+    return answer;
+  };
+}
+
+function isAllowed(request: Request, token: string | undefined): boolean {
+  if (token === undefined) return true;
+  const given = Buffer.from(request.headers.get("authorization")?.replace(/^bearer\s+/i, "") ?? "");
+  const expected = Buffer.from(token);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function unauthorized(): Response {
+  const error = { message: "Send METRICS_TOKEN in the Authorization header as a Bearer token.", code: "invalid_api_key" };
+  return Response.json({ error }, { status: 401, headers: { "www-authenticate": "Bearer", "x-weir-error": "invalid_api_key" } });
+}

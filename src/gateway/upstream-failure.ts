@@ -1,0 +1,33 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { Call } from "./call.ts";
+import type { CallEnd } from "./forward.ts";
+
+const unreachable = new Map([
+  ["ConnectionRefused", "it refused the connection"],
+  ["ECONNREFUSED", "it refused the connection"],
+  ["ENOTFOUND", "its name could not be resolved"],
+  ["EAI_AGAIN", "its name could not be resolved"],
+  ["FailedToOpenSocket", "no connection could be opened"],
+  ["EHOSTUNREACH", "there is no way to it"],
+  ["ENETUNREACH", "there is no way to it"],
+  ["ETIMEDOUT", "the connection timed out"],
+]);
+
+/** What a consumer is told when a call brought no answer; Bun's error codes say why, apart from what we ended ourselves. */
+export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined, call: Call): Error {
+  const { name } = call.route.provider;
+  if (ending === "shutdown") return new Refusal("draining", { cause: error });
+  if (ending === "timeout") return new Refusal("upstream_timeout", { cause: error });
+  if (ending === "connect") return new Refusal("upstream_timeout", { message: `No connection to ${name} could be made in time. Send the request again later.`, cause: error });
+  if (error instanceof Refusal) return error;
+  const upload = call.body.kind === "stream" ? call.body.upload.failure() : undefined;
+  if (upload) return upload;
+  const why = readReason(error);
+  if (why) return new Refusal("upstream_unreachable", { message: `${name} could not be reached: ${why}. Send the request again later.`, cause: error });
+  return new Refusal("upstream_failed", { cause: error });
+}
+
+function readReason(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return unreachable.get(code) ?? (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code) ? "its TLS certificate or handshake failed" : undefined);
+}

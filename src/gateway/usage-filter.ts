@@ -1,0 +1,119 @@
+/** Takes the one event out of a chat stream that only exists because Weir asked for it; every other byte passes, as early as it can. */
+export type UsageFilter = {
+  /** What of these bytes, and of those held before, goes on; empty where all of it has to wait for more. */
+  readonly push: (chunk: Uint8Array) => Uint8Array;
+  /** What was still held when the stream ended. */
+  readonly end: () => Uint8Array;
+};
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const choices = Buffer.from('"choices"');
+const usage = Buffer.from('"usage"');
+const nothing = Buffer.alloc(0);
+
+/** An event that is longer than this is no usage event, so it doesn't wait for its end. Bytes. */
+const longestHeld = 65_536;
+
+/** Creates the filter of one stream. */
+export function createUsageFilter(): UsageFilter {
+  let held: Buffer = nothing;
+  // The last bytes of an event that is passing already: its blank line may come in two parts.
+  let passed: Buffer | undefined;
+  // The last event ended with a carriage return: a line feed right after it shares the fate of that event.
+  let lineFeedAfter: "kept" | "dropped" | undefined;
+
+  return {
+    push(chunk) {
+      if (chunk.length === 0) return nothing;
+      let bytes: Buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const kept: Buffer[] = [];
+      if (lineFeedAfter && bytes[0] === lineFeed) {
+        if (lineFeedAfter === "kept") kept.push(bytes.subarray(0, 1));
+        bytes = bytes.subarray(1);
+      }
+      lineFeedAfter = undefined;
+      const before = passed ?? held;
+      const all = before.length > 0 ? Buffer.concat([before, bytes]) : bytes;
+      let at = passed?.length ?? 0;
+      let from = 0;
+      for (;;) {
+        const end = endOfEvent(all, from);
+        if (end === undefined) break;
+        const dropped = passed === undefined && isUsageEvent(all.subarray(from, end));
+        if (!dropped) kept.push(all.subarray(at, end));
+        if (end === all.length && all[end - 1] === carriageReturn) lineFeedAfter = dropped ? "dropped" : "kept";
+        passed = undefined;
+        at = from = end;
+      }
+      const rest = all.subarray(at);
+      const decided = passed !== undefined || rest.length > longestHeld || hasChoice(rest);
+      held = decided ? nothing : rest;
+      if (decided) {
+        kept.push(rest);
+        passed = all.subarray(Math.max(from, all.length - 3));
+      }
+      return kept.length === 1 ? (kept[0] ?? nothing) : Buffer.concat(kept);
+    },
+    end() {
+      const rest = held;
+      held = nothing;
+      return rest;
+    },
+  };
+}
+
+/** The place after the blank line that ends an event; lines end by LF, CR or CRLF (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream). */
+function endOfEvent(bytes: Buffer, from: number): number | undefined {
+  let at = from;
+  for (;;) {
+    const end = endOfLine(bytes, at);
+    if (end === undefined) return undefined;
+    const blank = bytes[at] === lineFeed || bytes[at] === carriageReturn;
+    // A line end at the very start belongs to the event before it.
+    if (blank && at > from) return end;
+    at = end;
+  }
+}
+
+function endOfLine(bytes: Buffer, from: number): number | undefined {
+  const feed = bytes.indexOf(lineFeed, from);
+  const limit = feed === -1 ? bytes.length : feed;
+  const carriage = bytes.subarray(from, limit).indexOf(carriageReturn);
+  if (carriage === -1) return feed === -1 ? undefined : feed + 1;
+  const end = from + carriage + 1;
+  return bytes[end] === lineFeed ? end + 1 : end;
+}
+
+/** Whether the first `choices` in here holds one, which a usage event's doesn't. */
+function hasChoice(bytes: Buffer): boolean {
+  const inside = firstInChoices(bytes);
+  return inside !== undefined && inside !== "]";
+}
+
+function firstInChoices(bytes: Buffer): string | undefined {
+  const at = bytes.indexOf(choices);
+  if (at === -1) return undefined;
+  const after = bytes.toString("latin1", at + choices.length, at + choices.length + 64);
+  return /^\s*:\s*\[\s*([^\s])/.exec(after)?.[1];
+}
+
+function isUsageEvent(event: Buffer): boolean {
+  if (event.length > longestHeld || firstInChoices(event) !== "]" || !event.includes(usage)) return false;
+  const data = event
+    .toString("utf8")
+    .split(/\r\n|\r|\n/)
+    .filter((line) => line.startsWith("data:"))
+    .map((line) => line.slice(5))
+    .join("\n");
+  try {
+    const chunk: unknown = JSON.parse(data);
+    return isObject(chunk) && Array.isArray(chunk["choices"]) && chunk["choices"].length === 0 && isObject(chunk["usage"]);
+  } catch {
+    return false;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

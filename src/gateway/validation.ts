@@ -1,0 +1,62 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { CallBody } from "./call.ts";
+import type { Route } from "./route.ts";
+
+/** Checks a request's body before it is forwarded; throws a `Refusal` that names what is wrong. */
+export type Validation = (route: Route, body: CallBody) => void;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Creates the check of Anthropic's message requests; switched off, everything passes. Unknown fields always do. */
+export function createValidation(enabled: boolean): Validation {
+  return ({ dialect, path }, body) => {
+    if (!enabled || dialect.name !== "anthropic-messages" || !/^\/v1\/messages\/?$/.test(path)) return;
+    if (body.kind !== "whole") throw invalid("the body must be a JSON object");
+    const fault = findFault(parse(body.bytes));
+    if (fault) throw invalid(fault);
+  };
+}
+
+function invalid(fault: string): Refusal {
+  return new Refusal("body_invalid", { message: `This request is not valid: ${fault}.` });
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw invalid("the body must be JSON, and it can't be parsed");
+  }
+}
+
+/** https://docs.claude.com/en/api/messages */
+function findFault(body: unknown): string | undefined {
+  if (!isFields(body)) return "the body must be a JSON object";
+  const { model, max_tokens, messages, system } = body;
+  if (typeof model !== "string" || model === "") return "model must be a string that names a model";
+  if (typeof max_tokens !== "number" || !Number.isInteger(max_tokens) || max_tokens < 1) return "max_tokens must be a whole number from 1";
+  if (system !== undefined && typeof system !== "string" && !Array.isArray(system)) return "system must be a string or a list of text blocks";
+  if (!Array.isArray(messages) || messages.length === 0) return "messages must be a list with at least one message";
+  return firstFault(messages, (message, at) => findMessageFault(message, `messages[${at}]`));
+}
+
+function findMessageFault(message: unknown, name: string): string | undefined {
+  if (!isFields(message)) return `${name} must be an object`;
+  const { role, content } = message;
+  if (role !== "user" && role !== "assistant" && role !== "system") return `${name}.role must be "user", "assistant" or "system"`;
+  if (typeof content === "string") return undefined;
+  if (!Array.isArray(content)) return `${name}.content must be a string or a list of content blocks`;
+  return firstFault(content, (block, at) => (isFields(block) && typeof block["type"] === "string" ? undefined : `${name}.content[${at}] must be an object with a type`));
+}
+
+function firstFault(items: readonly unknown[], find: (item: unknown, at: number) => string | undefined): string | undefined {
+  for (const [at, item] of items.entries()) {
+    const fault = find(item, at);
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,104 @@
+import type { Exchange } from "../domain/exchange.ts";
+import type { SinkRecord } from "../sinks/sink.ts";
+
+/** A run of records with consecutive numbers that is written, compressed and forgotten as one. */
+export type Segment = {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** When its oldest record was appended, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly kind: "exchange" | "refusal";
+  /** The only sink that it is for (dead letters that are tried again); absent where it is for all. */
+  readonly sink?: string;
+  /** Its size before compression, in characters. */
+  readonly rawSize: number;
+  /** Its size compressed. */
+  readonly bytes: number;
+  /** What the exchanges held was given up to save room. */
+  readonly bodiesShed: boolean;
+};
+
+/** A segment with its records, as they are stored. */
+export type PackedSegment = { readonly segment: Segment; readonly payload: Uint8Array };
+
+/** A record's id and its line of JSON. */
+export type Line = { readonly id: string; readonly json: string };
+
+const mostRecords = 256;
+const mostCharacters = 1_048_576;
+
+/** A record as the line that is stored. */
+export function toLine({ id, json }: Line): Line {
+  return { id: oneLine(id), json: oneLine(json) };
+}
+
+/** Cuts lines into runs that are small enough to be read, rewritten and cached one at a time. */
+export function splitLines(lines: readonly Line[]): (readonly Line[])[] {
+  const runs: Line[][] = [];
+  let run: Line[] = [];
+  let size = 0;
+  for (const line of lines) {
+    if (run.length > 0 && (run.length === mostRecords || size + line.json.length > mostCharacters)) {
+      runs.push(run);
+      run = [];
+      size = 0;
+    }
+    run.push(line);
+    size += line.json.length;
+  }
+  if (run.length > 0) runs.push(run);
+  return runs;
+}
+
+/** Compresses lines together, numbered from `firstSeq` on. */
+export function packSegment(
+  about: Pick<Segment, "firstSeq" | "at" | "kind" | "sink" | "bodiesShed">,
+  lines: readonly Line[],
+): PackedSegment {
+  const parts: string[] = [];
+  for (const { id, json } of lines) parts.push(id, json);
+  const text = parts.join("\n");
+  const payload = Bun.zstdCompressSync(text, { level: 1 });
+  const lastSeq = about.firstSeq + lines.length - 1;
+  return { segment: { ...about, lastSeq, rawSize: text.length, bytes: payload.length }, payload };
+}
+
+/** The records of a segment, or `undefined` where the payload is damaged. */
+export function unpackSegment({ firstSeq, lastSeq }: Segment, payload: Uint8Array): readonly SinkRecord[] | undefined {
+  const parts = decompress(payload)?.split("\n");
+  if (parts?.length !== 2 * (lastSeq - firstSeq + 1)) return undefined;
+  const records: SinkRecord[] = [];
+  for (let at = 0; at < parts.length; at += 2) {
+    records.push(createRecord(firstSeq + at / 2, parts[at] ?? "", parts[at + 1] ?? ""));
+  }
+  return records;
+}
+
+/** A record on its way to a sink; its line is parsed once, by the sink that asks first. */
+export function createRecord(seq: number, id: string, json: string): SinkRecord {
+  let parsed: Exchange | undefined;
+  return {
+    seq,
+    id,
+    json,
+    get exchange() {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own worker wrote it from an `Exchange`; damaged JSON throws
+      parsed ??= JSON.parse(json) as Exchange;
+      return parsed;
+    },
+  };
+}
+
+/** Text that was compressed; `undefined` where it is damaged. */
+export function decompress(payload: Uint8Array): string | undefined {
+  try {
+    return Bun.zstdDecompressSync(payload).toString("utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Raw line breaks can only stand between the tokens of JSON, where a space means the same. */
+function oneLine(text: string): string {
+  return text.includes("\n") ? text.replaceAll("\n", " ") : text;
+}

@@ -1,0 +1,125 @@
+import type { Cost, CostLine } from "../domain/exchange.ts";
+import { usageBuckets, type Usage, type UsageBucket } from "../domain/usage.ts";
+import { multiply, one, readDecimal, roundHalfEven, writeDecimal, type Decimal } from "./decimal.ts";
+import { findListedPrice } from "./listed-prices.ts";
+import { createOwnPrices, type OwnPrices } from "./own-prices.ts";
+import { inputTokensOf, priceOf, type Listing, type Rate, type RateCard } from "./rate-card.ts";
+import { tierFactor } from "./service-tiers.ts";
+
+/** What an exchange used, of which model, when. */
+export type PriceQuestion = {
+  readonly provider?: string;
+  readonly model?: string;
+  readonly usage: Usage;
+  /** When it was asked; milliseconds since the epoch. */
+  readonly at: number | Date;
+  /** The service tier that was billed, where the usage doesn't say it. */
+  readonly tier?: string;
+};
+
+/** What it cost; `free` where nothing billable was counted or the model costs nothing, `unpriced` where there is no price for all of it. */
+export type Pricing =
+  | { readonly kind: "priced"; readonly cost: Cost; readonly nanoUsd: bigint }
+  | { readonly kind: "unpriced" }
+  | { readonly kind: "free" };
+
+export type PriceBook = { readonly price: (question: PriceQuestion) => Pricing };
+
+const unpriced: Pricing = { kind: "unpriced" };
+const free: Pricing = { kind: "free" };
+
+/** Longer names are no models; they are not looked up, so that nobody fills the cache with them. */
+const maxNameLength = 200;
+
+/** Creates what puts a price on usage: an operator's own prices first, then the bundled data; `cached` look-ups are remembered. */
+export function createPriceBook({
+  own = {},
+  cached = 4096,
+}: {
+  readonly own?: OwnPrices;
+  readonly cached?: number;
+} = {}): PriceBook {
+  const findOwn = createOwnPrices(own);
+  const aliases = new Map(Object.entries(own.aliases ?? {}));
+  const listings = new Map<string, readonly Listing[]>();
+
+  function find(provider: string | undefined, model: string): readonly Listing[] {
+    const key = `${provider ?? ""}\n${model}`;
+    const known = listings.get(key);
+    if (known !== undefined) return known;
+    const name = aliases.get(model) ?? model;
+    const found = [findOwn(provider, name), findListedPrice(provider, name)].filter((listing) => listing !== undefined);
+    if (listings.size >= cached) listings.clear();
+    listings.set(key, found);
+    return found;
+  }
+
+  return {
+    price({ provider, model, usage, at, tier = usage.tier }) {
+      const stated = priceStated(usage.stated_cost_usd);
+      if (stated !== undefined) return stated;
+      if (usage.source === "none") return free;
+      const counted = usageBuckets.filter((bucket) => (usage[bucket] ?? 0) > 0);
+      if (model === undefined || model === "" || model.length > maxNameLength)
+        return counted.length === 0 ? free : unpriced;
+      for (const listing of find(provider, model)) {
+        const card = listing.at(Number(at));
+        if (card !== undefined) return priceBy(card, listing, { usage, counted, tier });
+      }
+      return counted.length === 0 ? free : unpriced;
+    },
+  };
+}
+
+type Counted = {
+  readonly usage: Usage;
+  readonly counted: readonly UsageBucket[];
+  readonly tier: string | undefined;
+};
+
+function priceBy(card: RateCard, listing: Listing, { usage, counted, tier }: Counted): Pricing {
+  if (card.free) return free;
+  // A model that isn't sold by the token (transcription by the hour) has cost something that was not counted.
+  if (counted.length === 0) return card.rates.input === undefined ? unpriced : free;
+  const factor = listing.provider === undefined ? one : tierFactor(listing.provider, listing.model, tier);
+  if (factor === undefined) return unpriced;
+  const inputTokens = inputTokensOf(usage);
+  const lines: PricedLine[] = [];
+  for (const bucket of counted) {
+    const rate = card.rates[bucket];
+    // Who charges a fee for every request has its searches in it.
+    if (bucket === "requests" && rate === undefined && card.fee !== undefined) continue;
+    if (rate === undefined) return unpriced;
+    lines.push(toLine(bucket, usage[bucket] ?? 0, rate, inputTokens, bucket === "requests" ? one : factor));
+  }
+  if (card.fee !== undefined) lines.push(toLine("requests", 1, card.fee, inputTokens, one));
+  return total(lines, listing);
+}
+
+type PricedLine = { readonly line: CostLine; readonly nanoUsd: bigint };
+
+function toLine(bucket: UsageBucket, count: number, rate: Rate, inputTokens: number, factor: Decimal): PricedLine {
+  const price = multiply(priceOf(rate, inputTokens), factor);
+  const quantity = Math.round(count);
+  // USD for a million times a count is micro-dollars: a thousand nano-dollars each.
+  const nanoUsd = roundHalfEven({ units: price.units * BigInt(quantity) * 1000n, scale: price.scale });
+  const line = { bucket, quantity, usd_per_million: writeDecimal(price), nano_usd: String(nanoUsd) };
+  return { line, nanoUsd };
+}
+
+function total(lines: readonly PricedLine[], { source, version, model }: Listing): Pricing {
+  const about = version === undefined ? { source, model } : { source, version, model };
+  return {
+    kind: "priced",
+    cost: { lines: lines.map(({ line }) => line), ...about },
+    nanoUsd: lines.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0n),
+  };
+}
+
+function priceStated(usd: number | undefined): Pricing | undefined {
+  const stated = usd === undefined ? undefined : readDecimal(usd);
+  if (stated === undefined) return undefined;
+  const nanoUsd = roundHalfEven({ units: stated.units * 1_000_000_000n, scale: stated.scale });
+  const line: CostLine = { bucket: "stated", quantity: 1, nano_usd: String(nanoUsd) };
+  return { kind: "priced", cost: { lines: [line], source: "provider" }, nanoUsd };
+}

@@ -1,0 +1,2 @@
+export { langfuse } from "./langfuse.ts";
+export { otlp } from "./otlp.ts";

@@ -1,0 +1,55 @@
+import { Counter, Gauge, type Registry } from "@prometheus-io/client";
+
+/** What only the request thread knows. */
+export type ProcessFacts = {
+  readonly inFlight: () => number;
+  readonly queue: () => { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
+  readonly lost: () => number;
+  readonly restarts: () => number;
+};
+
+const lagEveryMs = 500;
+
+/** Registers the metrics of the process; returns what stops measuring. Seconds and bytes. */
+export function registerProcessMetrics(registry: Registry, facts: ProcessFacts): () => void {
+  const gauge = (name: string, help: string, read: () => number) => void new Gauge({ name, help, registers: [registry], collect() { this.set(read()); } });
+  const counter = (name: string, help: string, read: () => number) =>
+    void new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  gauge("weir_in_flight", "Exchanges under way", facts.inFlight);
+  gauge("weir_capture_queue_records", "Captures that the telemetry worker has not recorded yet", () => facts.queue().records);
+  gauge("weir_capture_queue_bytes", "Bytes of those captures", () => facts.queue().bytes);
+  counter("weir_capture_bodies_dropped_total", "Captures whose bodies were shortened because the queue was full", () => facts.queue().bodiesDropped);
+  counter("weir_capture_lost_total", "Captures that were never recorded", facts.lost);
+  counter("weir_worker_restarts_total", "Starts of the telemetry worker after a crash", facts.restarts);
+  gauge("process_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
+  counter("process_cpu_seconds_total", "Processor time of all threads", () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  return measureLag(gauge);
+}
+
+/** How much later than planned a timer of the request thread fires. */
+function measureLag(gauge: (name: string, help: string, read: () => number) => void): () => void {
+  let worst = 0;
+  let expected = performance.now() + lagEveryMs;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    worst = Math.max(worst, now - expected);
+    expected = now + lagEveryMs;
+  }, lagEveryMs);
+  gauge("weir_event_loop_lag_seconds", "Longest delay of the request thread since the last scrape", () => {
+    const seconds = Math.max(0, worst) / 1000;
+    worst = 0;
+    return seconds;
+  });
+  return () => clearInterval(timer);
+}

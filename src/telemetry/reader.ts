@@ -1,0 +1,127 @@
+import type { Capture, KeptBytes } from "../domain/capture.ts";
+import type { BodyFacts, Exchange, ExchangeKind, Outcome } from "../domain/exchange.ts";
+import { sumUsage, type Usage } from "../domain/usage.ts";
+import { type Answer, type Dialect, type RequestFacts } from "../dialects/dialect.ts";
+import { openAnswer } from "../dialects/answer-reader.ts";
+import { estimateUsage } from "../dialects/estimate.ts";
+import { readRequest } from "../dialects/request-reader.ts";
+import type { PriceBook } from "../prices/price-book.ts";
+import { readAttribution } from "./attribution.ts";
+
+/** Makes an exchange of a capture. */
+export type ExchangeReader = (capture: Capture) => Exchange;
+
+/** What reading needs: dialects by name, and prices. */
+export type ReaderParts = { readonly findDialect: (name: string) => Dialect | undefined; readonly prices: PriceBook };
+
+const noUsage: Usage = sumUsage({}, { source: "none" });
+
+/** Creates the reader; it takes any bytes and never throws. */
+export function createExchangeReader({ findDialect, prices }: ReaderParts): ExchangeReader {
+  return (capture) => {
+    const dialect = capture.dialect === undefined ? undefined : findDialect(capture.dialect);
+    const place = { method: capture.method, path: capture.path };
+    const kind = dialect?.kindOf(place) ?? "other";
+    const request = dialect ? readRequestFacts(dialect, capture) : {};
+    const answer = dialect ? readAnswerFacts(dialect, capture) : {};
+    const ending = readEnding(capture, kind, answer);
+    const usage = readUsage(capture, kind, request, answer, ending.outcome);
+    const model = answer.model ?? request.model;
+    return {
+      schema: 1,
+      id: capture.id,
+      trace_id: capture.traceId,
+      span_id: capture.spanId,
+      parent_span_id: capture.parentSpanId,
+      linked_trace: capture.linkedTrace && { trace_id: capture.linkedTrace.traceId, span_id: capture.linkedTrace.spanId },
+      kind,
+      transport: capture.transport,
+      provider: capture.provider,
+      dialect: capture.dialect,
+      method: capture.method,
+      path: capture.path,
+      query: capture.query,
+      streaming: isStream(capture),
+      ...ending,
+      started_at: new Date(capture.startedAt).toISOString(),
+      ended_at: new Date(capture.startedAt + capture.endedAfter).toISOString(),
+      overhead_ms: round(capture.sentAfter ?? capture.endedAfter),
+      first_byte_ms: capture.firstByteAfter === undefined ? undefined : round(capture.firstByteAfter),
+      duration_ms: round(capture.endedAfter),
+      chunks: capture.chunks,
+      model,
+      request_model: request.model,
+      response_id: answer.responseId,
+      upstream_request_id: capture.upstreamRequestId,
+      request: readBodyFacts(capture.request, capture.requestType, capture.requestEncoding),
+      response: readBodyFacts(capture.response, capture.responseType, capture.responseEncoding),
+      input: request.input,
+      parameters: request.parameters,
+      output: answer.output,
+      modalities: request.modalities,
+      usage,
+      ...readCost(prices, capture, model, usage),
+      attribution: readAttribution(capture.attribution, request),
+      project_id: capture.projectId,
+      token_id: capture.tokenId,
+    };
+  };
+}
+
+function readRequestFacts(dialect: Dialect, { method, path, requestType, requestEncoding, request }: Capture): RequestFacts {
+  return readRequest(dialect, { method, path }, { contentType: requestType, contentEncoding: requestEncoding, ...request });
+}
+
+function readAnswerFacts(dialect: Dialect, { method, path, responseType, responseEncoding, response }: Capture): Answer {
+  const reader = openAnswer(dialect, { method, path }, { contentType: responseType, contentEncoding: responseEncoding });
+  reader.push(response.head);
+  const missing = response.total - response.head.length - (response.tail?.length ?? 0);
+  if (missing > 0) reader.skip(missing);
+  if (response.tail) reader.push(response.tail);
+  return reader.end();
+}
+
+type Ending = Pick<Exchange, "status" | "outcome" | "cause" | "error">;
+
+/** A stream that came to a clean end without its dialect's own end was cut by somebody upstream. */
+function readEnding({ status, outcome, cause, message }: Capture, kind: ExchangeKind, answer: Answer): Ending {
+  const cut = outcome === "answered" && kind === "generation" && answer.complete === false && answer.error === undefined;
+  if (cut) return { status, outcome: "failed", cause: "upstream_incomplete", error: { message: "The provider's stream ended without its end." } };
+  const error = answer.error ?? (message === undefined || outcome === "aborted" ? undefined : { message, code: cause });
+  return { status, outcome, cause, error };
+}
+
+/** What no provider has told is estimated only where a model has worked. */
+function readUsage({ request: sent, response }: Capture, kind: ExchangeKind, request: RequestFacts, answer: Answer, outcome: Outcome): Usage {
+  const { usage, output } = answer;
+  if (kind === "other" || outcome === "refused") return usage ?? noUsage;
+  if (usage && (answer.complete !== false || outcome === "answered")) return usage;
+  if (response.total === 0) return usage ?? noUsage;
+  return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
+}
+
+function readCost(prices: PriceBook, { provider, startedAt }: Capture, model: string | undefined, usage: Usage): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+  const priced = prices.price({ provider, model, usage, at: startedAt });
+  switch (priced.kind) {
+    case "priced":
+      return { cost_nano_usd: String(priced.nanoUsd), cost: priced.cost };
+    case "unpriced":
+      return { unpriced: true };
+    case "free":
+      return {};
+  }
+}
+
+function readBodyFacts({ head, tail, total }: KeptBytes, content_type: string | undefined, content_encoding: string | undefined): BodyFacts {
+  const dropped = total - head.length - (tail?.length ?? 0);
+  return { content_type, content_encoding, bytes: total, dropped_bytes: dropped > 0 ? dropped : undefined };
+}
+
+function isStream({ transport, responseType, path }: Capture): boolean {
+  return transport === "websocket" || (responseType?.startsWith("text/event-stream") ?? false) || path.endsWith(":streamGenerateContent");
+}
+
+/** Microseconds are as fine as the clock is. */
+function round(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}

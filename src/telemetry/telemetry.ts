@@ -1,0 +1,175 @@
+import type { Capture, Hand } from "../domain/capture.ts";
+import type { DropReason } from "../outbox/outbox.ts";
+import { createCaptureQueue } from "./capture-queue.ts";
+import type { Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
+
+/** The request thread's end of telemetry. */
+export type Telemetry = {
+  readonly hand: Hand;
+  /** Asks the worker; `undefined` where it doesn't answer in time. */
+  readonly ask: <Q extends Question>(question: Q) => Promise<Answers[Q] | undefined>;
+  readonly state: () => { readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number }; readonly lost: number; readonly restarts: number };
+  /** Hands over what waits, lets sinks take what they can within `flushMs`, and ends the worker; returns how many records stay in the outbox. */
+  readonly close: (flushMs: number) => Promise<number>;
+};
+
+/** What telemetry is opened with. */
+export type TelemetryParts = {
+  readonly settings: WorkerSettings;
+  /** Starts the thread. */
+  readonly createWorker: () => Worker;
+  /** Says once a minute at most what went wrong, for the log. */
+  readonly onTrouble: (about: Readonly<Record<string, unknown>>, phrase: string) => void;
+};
+
+/** A batch doesn't wait for its time when it has grown to this. Bytes. */
+const fullBatch = 4_194_304;
+const restartAfterMs = 500;
+const answerWithinMs = 2_000;
+
+/** Opens telemetry; throws what the worker finds wrong with its settings or its files. */
+export async function openTelemetry({ settings, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
+  const { captureQueueBytes, captureQueueCount, durability, strictTimeoutMs, outbox } = settings.telemetry;
+  const queue = createCaptureQueue({ maxBytes: captureQueueBytes, ...(captureQueueCount === undefined ? {} : { maxCount: captureQueueCount }) });
+  const strict = durability === "strict";
+  const waiters = new Map<number, Set<(durable: boolean) => void>>();
+  const questions = new Map<number, (value: unknown) => void>();
+  const lostByReason = new Map<DropReason, number>();
+  let worker: Worker | undefined;
+  let nextQuestion = 1;
+  let flushTimer: ReturnType<typeof setTimeout> | undefined;
+  let lost = 0;
+  let restarts = 0;
+  let closing = false;
+  let onClosed: ((pending: number) => void) | undefined;
+  await start();
+
+  return { hand, ask, close, state: () => ({ queue: queue.state(), lost, restarts }) };
+
+  function hand(capture: Capture): Promise<boolean> | undefined {
+    const batch = queue.add(capture);
+    if (batch === undefined) {
+      countLost("queue_full", 1);
+      return strict ? Promise.resolve(true) : undefined;
+    }
+    if (queue.state().bytes > fullBatch || strict) flush();
+    else flushTimer ??= setTimeout(flush, outbox.flushMs);
+    return strict ? waitFor(batch) : undefined;
+  }
+
+  function flush(): void {
+    clearTimeout(flushTimer);
+    flushTimer = undefined;
+    if (!worker) return;
+    const batch = queue.take();
+    if (batch) send(batch, [batch.bytes]);
+  }
+
+  function waitFor(batch: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (durable: boolean) => {
+        clearTimeout(timer);
+        resolve(durable);
+      };
+      const timer = setTimeout(settle, strictTimeoutMs, false);
+      const waiting = waiters.get(batch) ?? new Set();
+      waiters.set(batch, waiting.add(settle));
+    });
+  }
+
+  function settle(batch: number, durable: boolean): void {
+    for (const waiter of waiters.get(batch) ?? []) waiter(durable);
+    waiters.delete(batch);
+  }
+
+  function countLost(reason: DropReason, count: number): void {
+    lost += count;
+    lostByReason.set(reason, (lostByReason.get(reason) ?? 0) + count);
+    flushTimer ??= setTimeout(tellLost, outbox.flushMs);
+  }
+
+  function tellLost(): void {
+    flush();
+    if (!worker) return;
+    for (const [reason, count] of lostByReason) send({ kind: "lost", reason, count });
+    onTrouble({ lost: Object.fromEntries(lostByReason) }, "exchanges were not recorded");
+    lostByReason.clear();
+  }
+
+  function send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    worker?.postMessage(message, transfer);
+  }
+
+  function start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const started = createWorker();
+      started.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+        switch (data.kind) {
+          case "opened":
+            worker = started;
+            flush();
+            return resolve();
+          case "fault":
+            return reject(new Error(data.message));
+          case "appended":
+            queue.acknowledge(data.number);
+            return settle(data.number, true);
+          case "answer":
+            questions.get(data.id)?.(data.value);
+            return void questions.delete(data.id);
+          case "closed":
+            return onClosed?.(data.pending);
+        }
+      });
+      started.addEventListener("error", (event) => {
+        reject(new Error(event.message));
+        lose(started, event.message);
+      });
+      started.addEventListener("close", () => lose(started, "it ended"));
+      started.postMessage({ kind: "open", settings } satisfies ToWorker);
+    });
+  }
+
+  /** A worker that died takes with it what it had not acknowledged; the next one goes on. */
+  function lose(dead: Worker, reason: string): void {
+    if (worker !== dead) return;
+    worker = undefined;
+    if (closing) return onClosed?.(0);
+    const records = queue.giveUpSent();
+    for (const batch of waiters.keys()) settle(batch, false);
+    if (records > 0) countLost("worker_lost", records);
+    restarts += 1;
+    onTrouble({ reason, lost: records }, "the telemetry worker died and is started again");
+    setTimeout(() => void start().catch((error: unknown) => onTrouble({ err: error }, "the telemetry worker could not be started")), restartAfterMs);
+  }
+
+  function ask<Q extends Question>(question: Q): Promise<Answers[Q] | undefined> {
+    const id = nextQuestion;
+    nextQuestion += 1;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        questions.delete(id);
+        resolve(undefined);
+      }, answerWithinMs);
+      questions.set(id, (value) => {
+        clearTimeout(timer);
+        resolve(value as Answers[Q]);
+      });
+      send({ kind: "ask", id, question });
+    });
+  }
+
+  async function close(flushMs: number): Promise<number> {
+    flush();
+    if (lostByReason.size > 0) tellLost();
+    closing = true;
+    const pending = await new Promise<number>((resolve) => {
+      onClosed = resolve;
+      if (!worker) return resolve(0);
+      setTimeout(resolve, flushMs + 2_000, 0).unref();
+      send({ kind: "close", flushMs });
+    });
+    worker?.terminate();
+    return pending;
+  }
+}
