@@ -25,11 +25,11 @@ export async function benchmark(options: Options): Promise<number> {
   console.log(writeVerdicts(verdicts));
   const doubts = writeDoubts(Object.values(results));
   if (doubts !== undefined) console.log(doubts);
-  const { short, seconds, repeats } = options;
+  const { short, seconds } = options;
   writeResult(options.resultFile, {
     at: new Date().toISOString(),
     machine,
-    options: { short, seconds, repeats },
+    options: { short, seconds },
     cases: results,
     targets: verdicts,
   });
@@ -49,7 +49,7 @@ async function runCases({ cases, variants }: Options, bench: Bench): Promise<Rea
 }
 
 /** Everything lies in one directory, which goes, with every process, when this one ends, however it ends. */
-function openBench({ seconds, repeats }: Options, { pinning }: Machine): Bench {
+function openBench({ short, seconds, repeats }: Options, { pinning }: Machine): Bench {
   const dir = mkdtempSync(`${tmpdir()}/weir-bench-`);
   const children = createChildren();
   process.once("exit", () => {
@@ -66,7 +66,7 @@ function openBench({ seconds, repeats }: Options, { pinning }: Machine): Bench {
     gatewayCore: pinning?.gateway,
     ports: { upstream: freePort(), wellSink: freePort(), hungSink: freePort(), deadSink: freePort() },
     seconds,
-    repeats,
+    repeats: ({ once, short: shortRepeats = 1 }) => (once ? 1 : (repeats ?? (short ? shortRepeats : 5))),
   };
 }
 

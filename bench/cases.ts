@@ -10,9 +10,10 @@ export type Case = {
   readonly columns: "calls" | "streams" | "memory";
   /** Variants of its own, instead of those chosen. */
   readonly variants?: readonly string[];
-  /** Measured once instead of repeatedly. */
+  /** How often the short form measures it; absent where it leaves it out. */
+  readonly short?: number;
+  /** One measurement says it all. */
   readonly once?: true;
-  readonly inShort?: true;
   /** Runs only where `--cases` names it. */
   readonly onRequest?: true;
 };
@@ -53,19 +54,19 @@ const slowReader = (seconds: number): LoadPlan => ({
   chunks: 1_000_000,
   intervalMs: 0,
   readRate: 200_000,
-  seconds: seconds < 2 ? 4 : 10,
+  seconds: seconds < 2 ? 3 : 10,
   leave: true,
 });
 
 export const cases: readonly Case[] = [
-  { name: "calls-1", title: "1 connection, answers of 2 KB", load: calls(1), columns: "calls", inShort: true },
-  { name: "calls-32", title: "32 connections, answers of 2 KB", load: calls(32), columns: "calls", inShort: true },
+  { name: "calls-1", title: "1 connection, answers of 2 KB", load: calls(1), columns: "calls", short: 1 },
+  { name: "calls-32", title: "32 connections, answers of 2 KB", load: calls(32), columns: "calls", short: 3 },
   {
     name: "streams-500",
     title: "500 streams, 50 chunks 20 ms apart",
     load: streams(500),
     columns: "streams",
-    inShort: true,
+    short: 1,
   },
   { name: "streams-2000", title: "2,000 streams, 50 chunks 20 ms apart", load: streams(2000), columns: "streams" },
   { name: "body-100k", title: "1 connection, requests of 100 KB", load: calls(1, 100_000), columns: "calls" },
@@ -74,7 +75,7 @@ export const cases: readonly Case[] = [
     title: "1 connection, requests of 1 MB",
     load: calls(1, 1_000_000),
     columns: "calls",
-    inShort: true,
+    short: 1,
   },
   { name: "body-10m", title: "1 connection, requests of 10 MB", load: calls(1, 10_000_000), columns: "calls" },
   {
@@ -83,21 +84,23 @@ export const cases: readonly Case[] = [
     load: pacedCalls,
     columns: "calls",
     variants: ["sink-well", "sink-hung", "sink-dead"],
-    inShort: true,
+    short: 2,
   },
   {
     name: "slow-reader",
     title: "a stream of 200 MB, read at 200 KB/s",
     load: slowReader,
     columns: "memory",
+    variants: ["telemetry"],
     once: true,
-    inShort: true,
+    short: 1,
   },
   {
     name: "soak",
     title: "2,000 requests/s for a minute",
     load: () => pacedCalls(60),
     columns: "memory",
+    variants: ["telemetry"],
     once: true,
     onRequest: true,
   },

@@ -10,7 +10,8 @@ export type Options = {
   /** Those that a case with variants of its own doesn't replace. */
   readonly variants: readonly Variant[];
   readonly short: boolean;
-  readonly repeats: number;
+  /** Measurements of each variant; where it isn't said, what the form has for the case. */
+  readonly repeats?: number;
   readonly seconds: number;
   readonly resultFile: string;
   /** Missed floors make the run fail. */
@@ -25,7 +26,7 @@ export const help = `npm run bench -- [options]
   --short             the cases that CI runs, in about a minute and a half
   --cases A,B         of ${cases.map((each) => each.name).join(", ")}
   --variants A,B      of ${variants.map((each) => each.name).join(", ")}
-  --repeats N         measurements of each variant; the medians are reported (5; short: 3)
+  --repeats N         measurements of each variant; the medians are reported (5; short: 1 to 3)
   --seconds N         how long each one lasts (4; short: 1)
   --json FILE         where the result goes (bench/results/latest.json)
   --enforce           exit with 1 where a floor for continuous integration is missed
@@ -37,11 +38,13 @@ export function readOptions(argv: readonly string[]): Options | undefined {
   if (given.help) return undefined;
   const short = given.short ?? false;
   return {
-    cases: pick(given.cases, findCase, () => cases.filter((each) => (short ? each.inShort : !each.onRequest))),
+    cases: pick(given.cases, findCase, () =>
+      cases.filter((each) => (short ? each.short !== undefined : !each.onRequest)),
+    ),
     variants: pick(given.variants, findVariant, () => variants.filter((each) => !each.onlyFor)),
     short,
-    repeats: readNumber("--repeats", given.repeats, short ? 3 : 5),
-    seconds: readNumber("--seconds", given.seconds, short ? 1 : 4),
+    ...(given.repeats === undefined ? {} : { repeats: readNumber("--repeats", given.repeats) }),
+    seconds: given.seconds === undefined ? (short ? 1 : 4) : readNumber("--seconds", given.seconds),
     resultFile: given.json ?? new URL("results/latest.json", import.meta.url).pathname,
     enforce: given.enforce ?? false,
   };
@@ -80,8 +83,7 @@ function pick<T>(
   });
 }
 
-function readNumber(name: string, text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
+function readNumber(name: string, text: string): number {
   const value = Number(text);
   if (!(value >= 1 && value <= 600)) throw new OptionError(`${name} must be a number from 1 to 600, not "${text}".`);
   return value;

@@ -4,7 +4,6 @@ import { createAdmission } from "./gateway/credential.ts";
 import { createForward } from "./gateway/forward.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createUpstreamHealth } from "./gateway/health.ts";
-import { createInFlight } from "./gateway/in-flight.ts";
 import { createReachability } from "./gateway/reachability.ts";
 import { createRealtime } from "./gateway/realtime.ts";
 import { createRecorder } from "./gateway/recorder.ts";
@@ -12,10 +11,10 @@ import { createRespond } from "./gateway/respond.ts";
 import { createRoutes } from "./gateway/route.ts";
 import { openServer } from "./gateway/server.ts";
 import { createStatusPages } from "./gateway/status-pages.ts";
-import { createStops } from "./gateway/stops.ts";
+import { createUnderWay } from "./gateway/under-way.ts";
 import { createValidation } from "./gateway/validation.ts";
 import { createOwnPaths } from "./gateway/own-paths.ts";
-import type { Capture } from "./domain/capture.ts";
+import type { Hand } from "./domain/capture.ts";
 import type { Config } from "./config/config.ts";
 import type { Log } from "./lib/log.ts";
 import { registerProcessMetrics } from "./telemetry/process-metrics.ts";
@@ -49,28 +48,27 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
   const telemetry = config.telemetry.enabled
     ? await openTelemetry({ settings: { telemetry: config.telemetry, log: config.log, dataDir, version }, createWorker, onTrouble: (about, phrase) => log.error(about, phrase) })
     : undefined;
+  const hand: Hand = telemetry?.hand ?? (() => undefined);
   const keepBytes = telemetry ? config.telemetry.maxBodyBytes : 0;
   const reachability = createReachability(clock.elapsed);
-  const stops = createStops();
-  const inFlight = createInFlight();
+  const underWay = createUnderWay({ elapsed: clock.elapsed, connection: { hold: (request) => server.hold(request), rest: (request) => server.rest(request) } });
   let draining = false;
 
-  const recorder = createRecorder({ hand: (capture) => recordEnd(capture), clock, keepBytes });
+  const recorder = createRecorder({ hand, underWay, clock, keepBytes });
   const cors = createCors(settings.corsAllowedOrigins);
   const findRoute = createRoutes(settings.providers, settings.defaultApi);
   const admit = createAdmission({ ...settings, ownHosts: [config.host] });
   const strict = telemetry !== undefined && config.telemetry.durability === "strict";
   const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
-  const forward = createForward({ ...settings, fetch, clock, reachability, stops, drain: drainMs > 0, strict, viaProxy });
+  const forward = createForward({ ...settings, fetch, clock, reachability, drain: drainMs > 0, strict, viaProxy });
   const respond = createRespond({
     recorder,
     clock,
-    stops,
     keepBytes,
     idleMs: settings.streamIdleTimeoutMs,
     drainMs,
     errorEvent: settings.streamErrorEvent,
-    connection: { rest: (request) => server.rest(request), breakOff: (request) => server.breakOff(request) },
+    breakOff: (request) => server.breakOff(request),
   });
   const gateway = createGateway({
     ...settings,
@@ -78,19 +76,19 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
     cors,
     findRoute,
     admit,
-    limits: { ...settings, clientIdleTimeoutMs: settings.clientIdleTimeoutMs, keepBytes },
+    limits: { ...settings, elapsed: clock.elapsed, keepBytes },
     validate: createValidation(settings.validateRequests),
     forward,
     respond,
     recorder,
-    onArrival: inFlight.begin,
+    underWay,
     onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
   });
-  const realtime = createRealtime({ ...settings, clock, findRoute, admit, recorder, hand: telemetry?.hand ?? (() => undefined), stops, keepBytes, onArrival: inFlight.begin, onEnd: inFlight.end });
+  const realtime = createRealtime({ ...settings, clock, findRoute, admit, recorder, hand, underWay, keepBytes });
   const health = createUpstreamHealth({ fetch, elapsed: clock.elapsed, reachability });
   const registry = new Registry();
   const stopMeasuring = registerProcessMetrics(registry, {
-    inFlight: inFlight.count,
+    inFlight: underWay.count,
     queue: () => telemetry?.state().queue ?? { records: 0, bytes: 0, bodiesDropped: 0 },
     lost: () => telemetry?.state().lost ?? 0,
     restarts: () => telemetry?.state().restarts ?? 0,
@@ -114,19 +112,14 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
 
   return { url: server.url, port: server.port, telemetry, drain };
 
-  function recordEnd(capture: Capture): Promise<boolean> | undefined {
-    inFlight.end();
-    return telemetry?.hand(capture);
-  }
-
   async function drain(): Promise<number> {
     draining = true;
     if (lifecycle.drainDelayMs > 0) await Bun.sleep(lifecycle.drainDelayMs);
     server.close();
     realtime.close();
-    if (!(await inFlight.idle(lifecycle.shutdownTimeoutMs))) {
-      stops.stopAll();
-      await inFlight.idle(1_000);
+    if (!(await underWay.idle(lifecycle.shutdownTimeoutMs))) {
+      underWay.stopAll();
+      await underWay.idle(1_000);
     }
     stopMeasuring();
     const pending = (await telemetry?.close(lifecycle.flushTimeoutMs)) ?? 0;

@@ -81,6 +81,8 @@ const faulty: readonly (readonly [path: string, source: string, fault: string])[
   ["lib/a.ts", "const a = 1;\nexport { a as default };", "has a default export"],
   ["lib/a.ts", "/** Calls. */\nlet calls = 0;", "has state at module level"],
   ["lib/a.ts", "export function f() {}\nexport let calls = `${f()}`;", "has state at module level"],
+  ["lib/a.ts", "const [a, b] = body.tee();", "splits a stream with tee()"],
+  ["lib/a.ts", 'new ReadableStream({ type: "direct", pull() {} });', "makes a direct stream"],
   ["dialects/a.ts", 'import { readFileSync } from "node:fs";', "does input or output with node:fs"],
   ["dialects/a.ts", 'import { Database } from "bun:sqlite";', "does input or output with bun:sqlite"],
   ["providers/a.ts", 'await fetch("x");', "does input or output with fetch"],

@@ -30,7 +30,7 @@ const locked = {
 
 /** Stands for npm: notes what it is asked for, and installs that. */
 const npm = `
-  const { appendFileSync, mkdirSync, symlinkSync, writeFileSync, existsSync } = require("node:fs");
+  import { appendFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
   const args = process.argv.slice(2);
   appendFileSync("npm.log", args.join(" ") + "\\n");
   if (process.env.NPM_FAILS) process.exit(1);
@@ -63,9 +63,15 @@ beforeAll(async () => {
 });
 afterAll(() => clone[Symbol.asyncDispose]());
 
-function spawn(command: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = clone.path) {
+function spawn(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd = clone.path,
+  detached = false,
+) {
   return Bun.spawn([...command], {
     cwd,
+    detached,
     env: {
       PATH: process.env["PATH"],
       HOME: clone.path,
@@ -79,7 +85,12 @@ function spawn(command: readonly string[], env: Readonly<Record<string, string>>
   });
 }
 
-async function launch(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
+async function launch(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd?: string,
+) {
   const child = spawn(["node", join(clone.path, "scripts", script), ...args], env, cwd);
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   return { stdout, stderr, code };
@@ -87,19 +98,27 @@ async function launch(script: string, args: readonly string[], env: Readonly<Rec
 
 const npmLog = () => Bun.file(join(clone.path, "npm.log")).text();
 
-testWithNode("a fresh clone installs what the program needs, once, then runs it; its output is the program's alone", async () => {
-  const first = await launch("run.mjs", ["src/cli/main.ts", "serve", "--port", "0"], { CODE: "3" });
-  expect(first.code).toBe(3);
-  expect(first.stderr).toBe("npm speaks\n");
-  expect(JSON.parse(first.stdout)).toEqual({
-    args: ["serve", "--port", "0"],
-    flags: ["--no-env-file", `--config=${join(clone.path, "bunfig.toml")}`, "--no-install", "--max-http-header-size=131072"],
-    requests: "65336",
-  });
-  const second = await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
-  expect([second.code, second.stderr]).toEqual([0, ""]);
-  expect(await npmLog()).toBe("ci --omit=dev --loglevel=error\n");
-});
+testWithNode(
+  "a fresh clone installs what the program needs, once, then runs it; its output is the program's alone",
+  async () => {
+    const first = await launch("run.mjs", ["src/cli/main.ts", "serve", "--port", "0"], { CODE: "3" });
+    expect(first.code).toBe(3);
+    expect(first.stderr).toBe("npm speaks\n");
+    expect(JSON.parse(first.stdout)).toEqual({
+      args: ["serve", "--port", "0"],
+      flags: [
+        "--no-env-file",
+        `--config=${join(clone.path, "bunfig.toml")}`,
+        "--no-install",
+        "--max-http-header-size=131072",
+      ],
+      requests: "65336",
+    });
+    const second = await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
+    expect([second.code, second.stderr]).toEqual([0, ""]);
+    expect(await npmLog()).toBe("ci --omit=dev --loglevel=error\n");
+  },
+);
 
 testWithNode("tests install what only development needs as well", async () => {
   await launch("run.mjs", ["--print", "1"]);
@@ -107,24 +126,38 @@ testWithNode("tests install what only development needs as well", async () => {
   expect(await npmLog()).toBe("ci --omit=dev --loglevel=error\nci --include=dev --loglevel=error\n");
 });
 
-testWithNode("a package of another version than the lock file's is installed anew, and where that fails it says so", async () => {
-  const installed = join(clone.path, "node_modules/.package-lock.json");
-  const kept = await Bun.file(installed).text();
-  await writeFile(installed, kept.replace("1.0.0", "0.9.0"));
-  const failed = await launch("run.mjs", ["src/cli/main.ts"], { NPM_FAILS: "1" });
-  expect([failed.code, failed.stdout]).toEqual([1, ""]);
-  expect(failed.stderr).toContain('Run "npm ci" to see why');
-  await writeFile(installed, kept);
-});
+testWithNode(
+  "a package of another version than the lock file's is installed anew, and where that fails it says so",
+  async () => {
+    const installed = join(clone.path, "node_modules/.package-lock.json");
+    const kept = await Bun.file(installed).text();
+    await writeFile(installed, kept.replace("1.0.0", "0.9.0"));
+    const failed = await launch("run.mjs", ["src/cli/main.ts"], { NPM_FAILS: "1" });
+    expect([failed.code, failed.stdout]).toEqual([1, ""]);
+    expect(failed.stderr).toContain('Run "npm ci" to see why');
+    await writeFile(installed, kept);
+  },
+);
 
-testWithNode("weir, started in somebody else's directory, gets its arguments and loads nothing from there", async () => {
-  await using theirs = await makeFolder({ ".env": "HOSTILE=2", "bunfig.toml": 'preload = ["./evil.ts"]', "evil.ts": 'console.log("evil");' });
-  await chmod(join(clone.path, "scripts/weir.mjs"), 0o755);
-  await symlink(join(clone.path, "scripts/weir.mjs"), join(theirs.path, "weir"));
-  const child = spawn([join(theirs.path, "weir"), "run", "--", "x"], { CODE: "0", BUN_CONFIG_MAX_HTTP_REQUESTS: "9" }, theirs.path);
-  expect(JSON.parse(await child.stdout.text())).toMatchObject({ args: ["run", "--", "x"], requests: "9" });
-  expect(await child.exited).toBe(0);
-});
+testWithNode(
+  "weir, started in somebody else's directory, gets its arguments and loads nothing from there",
+  async () => {
+    await using theirs = await makeFolder({
+      ".env": "HOSTILE=2",
+      "bunfig.toml": 'preload = ["./evil.ts"]',
+      "evil.ts": 'console.log("evil");',
+    });
+    await chmod(join(clone.path, "scripts/weir.mjs"), 0o755);
+    await symlink(join(clone.path, "scripts/weir.mjs"), join(theirs.path, "weir"));
+    const child = spawn(
+      [join(theirs.path, "weir"), "run", "--", "x"],
+      { CODE: "0", BUN_CONFIG_MAX_HTTP_REQUESTS: "9" },
+      theirs.path,
+    );
+    expect(JSON.parse(await child.stdout.text())).toMatchObject({ args: ["run", "--", "x"], requests: "9" });
+    expect(await child.exited).toBe(0);
+  },
+);
 
 const stops = [
   ["SIGTERM", "to npm alone", (pid: number) => process.kill(pid, "SIGTERM")],
@@ -133,7 +166,8 @@ const stops = [
 
 for (const [signal, whom, stop] of stops) {
   testWithNode(`npm start, ${signal} ${whom}: the program drains, and its exit code is npm's`, async () => {
-    const child = spawn(["setsid", "npm", "start"], {});
+    await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
+    const child = spawn(["npm", "start"], {}, clone.path, true);
     let output = "";
     for await (const bytes of child.stdout) {
       output += new TextDecoder().decode(bytes);
@@ -145,7 +179,10 @@ for (const [signal, whom, stop] of stops) {
 }
 
 test("the npm package holds what its start needs", async () => {
-  const { files, bin } = (await Bun.file(join(repository, "package.json")).json()) as { files: string[]; bin: Record<string, string> };
+  const { files, bin } = (await Bun.file(join(repository, "package.json")).json()) as {
+    files: string[];
+    bin: Record<string, string>;
+  };
   expect(files).toContain(bin["weir"] ?? "");
   for (const name of ["src", "scripts/launcher.mjs", "bunfig.toml"]) expect(files).toContain(name);
 });

@@ -14,7 +14,7 @@ export function restartWithRuntimeSettings(): void {
 
 /** A compiled program holds its flags and its script; elsewhere neither `.env` nor `bunfig.toml` of the working directory is Bun's to load. */
 function readBunArguments(script: string): readonly string[] {
-  if (!existsSync(script)) return [];
+  if (Bun.main.startsWith("/$bunfs/")) return [];
   const bunfig = join(import.meta.dir, "../../bunfig.toml");
   return ["--no-env-file", ...(existsSync(bunfig) ? [`--config=${bunfig}`] : []), "--no-install", "--max-http-header-size=131072", script];
 }

@@ -4,7 +4,8 @@ import { readArrival, traceIdOf } from "./arrival.ts";
 const clock = { now: () => 1_700_000_000_000, elapsed: () => 5 };
 
 function arrive(headers: Record<string, string>, url = "http://127.0.0.1:3000/v1/a%2Fb?x=1&y=%20") {
-  return readArrival(new Request(url, { headers }), clock);
+  const request = new Request(url, { headers });
+  return readArrival(request, { request, since: 5, deadline: 0, onOver: () => {}, onLasting: undefined, held: false }, clock);
 }
 
 test("an exchange is a trace of its own where nobody names one", () => {

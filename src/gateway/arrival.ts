@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { AttributionHeaders } from "../domain/capture.ts";
+import type { Watch } from "./under-way.ts";
 
 /** Header values by lower-case name; equal names are joined. */
 export type HeaderValues = Readonly<Record<string, string>>;
@@ -7,6 +8,7 @@ export type HeaderValues = Readonly<Record<string, string>>;
 /** A request at the door: who it is in our records, when it came, and what its head says; its body is untouched. */
 export type Arrival = {
   readonly request: Request;
+  readonly watch: Watch;
   /** A UUID v7. */
   readonly id: string;
   readonly traceId: string;
@@ -30,7 +32,7 @@ export type Arrival = {
 export type Clock = { readonly now: () => number; readonly elapsed: () => number };
 
 /** Reads a request's head. */
-export function readArrival(request: Request, clock: Clock): Arrival {
+export function readArrival(request: Request, watch: Watch, clock: Clock): Arrival {
   const headers = request.headers.toJSON();
   const id = Bun.randomUUIDv7();
   const { url } = request;
@@ -38,10 +40,11 @@ export function readArrival(request: Request, clock: Clock): Arrival {
   const queryAt = url.indexOf("?", pathAt);
   return {
     request,
+    watch,
     id,
     ...readTrace(headers, id),
     startedAt: clock.now(),
-    started: clock.elapsed(),
+    started: watch.since,
     method: request.method,
     path: queryAt === -1 ? url.slice(pathAt) : url.slice(pathAt, queryAt),
     search: queryAt === -1 ? "" : url.slice(queryAt),
@@ -99,7 +102,8 @@ const attributionNames = new Set([
 function readAttribution(headers: HeaderValues): AttributionHeaders {
   let found: Record<string, string> | undefined;
   for (const name in headers) {
-    if (!attributionNames.has(name)) continue;
+    const first = name.charCodeAt(0);
+    if ((first !== 0x78 && first !== 0x73) || !attributionNames.has(name)) continue;
     found ??= {};
     found[name] = utf8Of(headers[name] ?? "");
   }

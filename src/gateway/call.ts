@@ -1,5 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival, HeaderValues } from "./arrival.ts";
 import { type ChunkReader, createUpload, type Upload } from "./upload.ts";
 import type { Route } from "./route.ts";
 import { spliceUsage } from "./usage-splice.ts";
@@ -25,6 +25,8 @@ export type CallLimits = {
   readonly clientIdleTimeoutMs: number;
   /** Bytes of a streamed body that are kept for the record. */
   readonly keepBytes: number;
+  /** The monotonic clock. */
+  readonly elapsed: () => number;
 };
 
 /** The consumer closed its connection before it had its answer. */
@@ -35,13 +37,23 @@ export class ConsumerLeft extends Error {
 /** A body of up to this many bytes is one read: it fits into what a socket takes at once. */
 const oneRead = 65_536;
 
-/**
- * Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`.
- * Most bodies came with their head, and then there is no promise: each turn of the event loop costs microseconds.
- */
-export function readCall(arrival: Arrival, route: Route, limits: CallLimits): Call | Promise<Call> {
-  const body = readBody(arrival, limits);
-  return body instanceof Promise ? body.then((read) => createCall(arrival, route, read)) : createCall(arrival, route, body);
+/** Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`. */
+export async function readCall(arrival: Arrival, route: Route, limits: CallLimits): Promise<Call> {
+  const { headers } = arrival;
+  const size = readSize(headers, limits);
+  if (size === 0) return createCall(arrival, route, { kind: "none" });
+  if (!isJson(headers["content-type"]) || size > limits.maxInspectBytes) return createCall(arrival, route, readStream(arrival, limits, []));
+  if (size > oneRead) return createCall(arrival, route, await readChunks(arrival, limits));
+  return createCall(arrival, route, whole(await withinIdle(arrival.request.bytes(), arrival, limits)));
+}
+
+/** What the head says of the body's length; one that it doesn't tell is read like a long one. */
+function readSize(headers: HeaderValues, limits: CallLimits): number {
+  const declared = headers["content-length"];
+  if (declared === undefined) return "transfer-encoding" in headers ? oneRead + 1 : 0;
+  const size = Number(declared);
+  if (limits.maxBodyBytes > 0 && size > limits.maxBodyBytes) throw tooLarge(limits);
+  return size;
 }
 
 function createCall(arrival: Arrival, route: Route, body: CallBody): Call {
@@ -54,38 +66,22 @@ function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route
   return dialect.name === "openai-chat" && provider.streamUsage === "inject" && method === "POST" && !("content-encoding" in headers);
 }
 
-function readBody({ request, headers }: Arrival, limits: CallLimits): CallBody | Promise<CallBody> {
-  const declared = headers["content-length"];
-  if (declared === "0" || (declared === undefined && !("transfer-encoding" in headers))) return { kind: "none" };
-  const size = declared === undefined ? undefined : Number(declared);
-  if (limits.maxBodyBytes > 0 && size !== undefined && size > limits.maxBodyBytes) throw tooLarge(limits);
-  if (!isJson(headers["content-type"]) || (size !== undefined && size > limits.maxInspectBytes)) return readStream(request, limits, []);
-  if (size !== undefined && size <= oneRead) return readAtOnce(request, limits);
-  return readChunks(request, limits);
-}
-
-function readAtOnce(request: Request, limits: CallLimits): CallBody | Promise<CallBody> {
-  const reading = request.bytes();
-  const read = Bun.peek(reading);
-  return read instanceof Promise ? withinIdle(read, limits).then(whole) : whole(read);
-}
-
 function isJson(type: string | undefined): boolean {
   return type !== undefined && /^\s*application\/(?:[\w.+-]+\+)?json\b/i.test(type);
 }
 
 /** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */
-async function readChunks(request: Request, limits: CallLimits): Promise<CallBody> {
-  const reader = request.body?.getReader();
+async function readChunks(arrival: Arrival, limits: CallLimits): Promise<CallBody> {
+  const reader = arrival.request.body?.getReader();
   if (!reader) return { kind: "none" };
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await withinIdle(reader.read(), limits);
+    const { done, value } = await withinIdle(reader.read(), arrival, limits);
     if (done || !value) return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
     chunks.push(value);
     size += value.length;
-    if (size > limits.maxInspectBytes) return readStream(request, limits, chunks, reader);
+    if (size > limits.maxInspectBytes) return readStream(arrival, limits, chunks, reader);
   }
 }
 
@@ -93,16 +89,17 @@ function whole(bytes: Uint8Array): CallBody {
   return { kind: "whole", bytes, sent: bytes };
 }
 
-function readStream(request: Request, limits: CallLimits, first: Uint8Array[], reader?: ChunkReader): CallBody {
-  const source = reader ?? request.body?.getReader();
+function readStream(arrival: Arrival, limits: CallLimits, first: Uint8Array[], reader?: ChunkReader): CallBody {
+  const source = reader ?? arrival.request.body?.getReader();
   if (!source) return { kind: "none" };
   const upload = createUpload({
     reader: source,
     first,
     keepBytes: limits.keepBytes,
     maxBytes: limits.maxBodyBytes,
-    read: (from) => withinIdle(from.read(), limits),
+    idleMs: limits.clientIdleTimeoutMs,
     tooLarge: () => tooLarge(limits),
+    tooSlow: () => new Refusal("request_timeout", closing),
   });
   return { kind: "stream", upload };
 }
@@ -115,18 +112,12 @@ function tooLarge({ maxBodyBytes }: CallLimits): Refusal {
 }
 
 /** Waits for bytes of the consumer; a pause that is too long and a connection that ends are different errors. */
-async function withinIdle<T>(read: Promise<T>, { clientIdleTimeoutMs }: CallLimits): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    if (clientIdleTimeoutMs === 0) return;
-    timer = setTimeout(() => reject(new Refusal("request_timeout", { headers: { connection: "close" } })), clientIdleTimeoutMs);
+function withinIdle<T>(read: Promise<T>, { watch }: Arrival, { clientIdleTimeoutMs, elapsed }: CallLimits): Promise<T> {
+  return new Promise((resolve, reject) => {
+    watch.onOver = (why) => reject(why === "late" ? new Refusal("request_timeout", closing) : new Refusal("draining", closing));
+    if (clientIdleTimeoutMs > 0) watch.deadline = elapsed() + clientIdleTimeoutMs;
+    read.then(resolve, (cause: unknown) => reject(new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause })));
   });
-  try {
-    return await Promise.race([read, late]);
-  } catch (cause) {
-    if (cause instanceof Refusal) throw cause;
-    throw new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause });
-  } finally {
-    clearTimeout(timer);
-  }
 }
+
+const closing = { headers: { connection: "close" } };

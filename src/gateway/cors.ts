@@ -1,7 +1,7 @@
 /** Cross-origin rules for browsers (https://fetch.spec.whatwg.org/#http-cors-protocol); `*` among the allowed origins allows any. */
 export type Cors = {
-  /** Answers a preflight, or `undefined` where the request is none. */
-  readonly preflight: (method: string, headers: Readonly<Record<string, string>>) => Response | undefined;
+  /** Answers an OPTIONS request that is a preflight, or `undefined` where the request is none. */
+  readonly preflight: (headers: Headers) => Response | undefined;
   /** Puts our headers in place of an upstream's on an answer to a request with that origin. */
   readonly apply: (origin: string, answer: Headers) => void;
 };
@@ -15,15 +15,15 @@ export function createCors(allowedOrigins: readonly string[]): Cors {
   const allowed = new Set(allowedOrigins);
 
   return {
-    preflight(method, headers) {
-      const origin = headers["origin"];
-      if (method !== "OPTIONS" || origin === undefined || !("access-control-request-method" in headers)) return undefined;
+    preflight(headers) {
+      const origin = headers.get("origin");
+      if (origin === null || !headers.has("access-control-request-method")) return undefined;
       const answer = new Headers();
       allow(origin, answer);
       if (answer.has("access-control-allow-origin")) {
         answer.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         answer.set("access-control-max-age", "86400");
-        const asked = headers["access-control-request-headers"];
+        const asked = headers.get("access-control-request-headers");
         if (asked) answer.set("access-control-allow-headers", asked);
       }
       return new Response(null, { status: 204, headers: answer });

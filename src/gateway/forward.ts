@@ -3,7 +3,7 @@ import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
 import type { Reachability } from "./reachability.ts";
-import type { Stops } from "./stops.ts";
+import type { Over } from "./under-way.ts";
 import { readUpstreamFailure } from "./upstream-failure.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 import type { ChunkReader } from "./upload.ts";
@@ -33,7 +33,6 @@ export type ForwardParts = {
   readonly fetch: typeof fetch;
   readonly clock: Clock;
   readonly reachability: Reachability;
-  readonly stops: Stops;
   readonly proxyTimeoutMs: number;
   readonly connectTimeoutMs: number;
   /** The upstream goes on working when the consumer leaves before the head. */
@@ -45,11 +44,11 @@ export type ForwardParts = {
 };
 
 /** Why a call was ended by us before its answer began. */
-export type CallEnd = "timeout" | "connect" | "left" | "shutdown";
+export type CallEnd = Over | "connect" | "left";
 
 /** Creates the way upstream. */
 export function createForward(parts: ForwardParts): Forward {
-  const { clock, reachability, stops } = parts;
+  const { clock, reachability, strict } = parts;
 
   return async (call, head) => {
     const abort = new AbortController();
@@ -58,15 +57,15 @@ export function createForward(parts: ForwardParts): Forward {
       ending ??= why;
       abort.abort();
     };
-    const unwatch = watch(call, end);
     const origin = call.route.provider.baseUrl;
     const sentAt = clock.elapsed();
+    const unwatch = watch(call, sentAt, end);
     try {
       const response = await parts.fetch(head.url, createInit(call, head, abort.signal));
       reachability.answered(origin);
       const { status, headers } = response;
-      if (status < 200 || status > 599) throw new Refusal("upstream_failed", { message: `The provider answered with the status ${status}, which can't be passed on.` });
-      const reading = readBody(call, response, parts.strict);
+      if (status < 200 || status > 599) throw createStatusRefusal(status);
+      const reading = readBody(call, response, strict);
       const body = reading instanceof Promise ? await reading : reading;
       return { status, headers, body, sentAt, headAt: clock.elapsed() };
     } catch (error) {
@@ -79,22 +78,32 @@ export function createForward(parts: ForwardParts): Forward {
   };
 
   /** Everything that may end a call before its answer begins; returns what forgets all of it. */
-  function watch({ request, route: { provider } }: Call, end: (why: CallEnd) => void): () => void {
+  function watch({ request, watch: underWay, route: { provider } }: Call, sentAt: number, end: (why: CallEnd) => void): () => void {
     const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
-    const timer = limit > 0 ? setTimeout(end, limit, "timeout") : undefined;
-    const left = () => end("left");
-    const { signal } = request;
-    if (signal.aborted) left();
-    else if (!parts.drain) signal.addEventListener("abort", left, { once: true });
-    const connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
-    const unlisted = stops.add(() => end("shutdown"));
+    underWay.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
+    underWay.onOver = end;
+    let unwatch: (() => void) | undefined;
+    underWay.onLasting = () => {
+      const left = () => end("left");
+      const { signal } = request;
+      if (signal.aborted && !parts.drain) left();
+      if (!parts.drain) signal.addEventListener("abort", left);
+      const connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
+      unwatch = () => {
+        connected();
+        signal.removeEventListener("abort", left);
+      };
+    };
     return () => {
-      clearTimeout(timer);
-      connected();
-      unlisted();
-      if (!parts.drain) signal.removeEventListener("abort", left);
+      underWay.deadline = Number.POSITIVE_INFINITY;
+      underWay.onLasting = undefined;
+      unwatch?.();
     };
   }
+}
+
+function createStatusRefusal(status: number): Refusal {
+  return new Refusal("upstream_failed", { message: `The provider answered with the status ${status}, which can't be passed on.` });
 }
 
 /** What Bun's fetch needs to leave everything as it is. */

@@ -8,6 +8,7 @@ import type { Recorder } from "./recorder.ts";
 import { createRefusalResponse } from "./refuse.ts";
 import type { Respond } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
+import type { UnderWay } from "./under-way.ts";
 import { createUpstreamHead } from "./upstream-request.ts";
 
 /** Answers every request that is for an upstream; never rejects. */
@@ -26,7 +27,7 @@ export type GatewayParts = {
   readonly recorder: Recorder;
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
-  readonly onArrival: () => void;
+  readonly underWay: Pick<UnderWay, "begin">;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, exchangeId: string) => void;
 };
@@ -36,10 +37,9 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { clock, cors, findRoute, admit, forward, respond, recorder } = parts;
 
   return (request) => {
-    const arrival = readArrival(request, clock);
-    const preflight = cors.preflight(arrival.method, arrival.headers);
+    const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
     if (preflight) return preflight;
-    parts.onArrival();
+    const arrival = readArrival(request, parts.underWay.begin(request), clock);
     const origin = arrival.headers["origin"];
     return origin === undefined ? carry(arrival) : carry(arrival).then((answer) => allow(answer, origin));
   };
@@ -60,8 +60,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       if (!route) throw new Refusal("not_found");
       const grant = admit(route, arrival.headers, arrival.search);
       seen.known = true;
-      const reading = readCall(arrival, route, parts.limits);
-      const call = reading instanceof Promise ? await reading : reading;
+      const call = await readCall(arrival, route, parts.limits);
       seen.body = call.body;
       parts.validate(route, call.body);
       const head = createUpstreamHead({ ...call, grant, anthropicVersion: parts.anthropicVersion, ...traceparentOf(arrival) });

@@ -12,7 +12,7 @@ import { addIds } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
-import type { Stops } from "./stops.ts";
+import type { UnderWay } from "./under-way.ts";
 import { createUpstreamHead } from "./upstream-request.ts";
 
 /** The WebSocket side of the data plane. */
@@ -31,24 +31,21 @@ export type RealtimeParts = {
   readonly admit: Admission;
   readonly recorder: Recorder;
   readonly hand: Hand;
-  readonly stops: Stops;
+  readonly underWay: UnderWay;
   readonly keepBytes: number;
   readonly anthropicVersion: string;
   readonly maxWsMessageBytes: number;
   readonly proxyTimeoutMs: number;
-  readonly onArrival: () => void;
-  readonly onEnd: () => void;
 };
 
 /** Creates the relay of WebSockets. */
 export function createRealtime(parts: RealtimeParts): Realtime {
-  const { clock, findRoute, admit, recorder, stops } = parts;
+  const { clock, findRoute, admit, recorder, underWay } = parts;
   const relays = new Set<SocketRelay>();
 
   return {
     async upgrade(request, server) {
-      const arrival = readArrival(request, clock);
-      parts.onArrival();
+      const arrival = readArrival(request, underWay.begin(request), clock);
       const seen: { route?: Route; known: boolean } = { known: false };
       try {
         const route = (seen.route = findRoute(arrival));
@@ -63,11 +60,10 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         const headers = new Headers(socket.protocol ? { "sec-websocket-protocol": socket.protocol } : {});
         addIds(headers, arrival);
         relays.add(relay);
-        const unlisted = stops.add(relay.stop);
+        arrival.watch.onOver = relay.stop;
         const forget = (gone: SocketRelay) => {
-          unlisted();
+          underWay.end(arrival.watch);
           relays.delete(gone);
-          parts.onEnd();
         };
         if (!server.upgrade(request, { headers, data: relay })) relay.consumerClosed(1006, "");
         return undefined;

@@ -7,6 +7,7 @@ import type { Answer } from "./forward.ts";
 import { keepWhole, keptNothing } from "./kept.ts";
 import type { Route } from "./route.ts";
 import type { TapEnd } from "./tap.ts";
+import type { UnderWay } from "./under-way.ts";
 import { removeQueryKey } from "./upstream-request.ts";
 
 /** How an exchange ended, as it is recorded. */
@@ -34,37 +35,61 @@ export type RefusedExchange = {
   readonly sentAt?: number;
 };
 
+/** What recording is made of. */
+export type RecorderParts = { readonly hand: Hand; readonly underWay: Pick<UnderWay, "end">; readonly clock: Clock; readonly keepBytes: number };
+
 /** Creates the recorder; `keepBytes` is what each side's body may keep. */
-export function createRecorder({ hand, clock, keepBytes }: { readonly hand: Hand; readonly clock: Clock; readonly keepBytes: number }): Recorder {
+export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderParts): Recorder {
   return {
-    ended(call, { status, headers, sentAt }, { end, kept, firstByteAt, chunks }) {
-      return hand({
-        ...readArrivalFacts(call, call.route),
-        ...readRequest(call.headers, call.body, keepBytes),
-        ...endings[end.kind](status),
-        chunks,
-        responseType: headers.get("content-type") ?? undefined,
-        responseEncoding: headers.get("content-encoding") ?? undefined,
-        upstreamRequestId: headers.get("x-request-id") ?? headers.get("request-id") ?? undefined,
-        sentAfter: sentAt - call.started,
-        firstByteAfter: firstByteAt === undefined ? undefined : firstByteAt - call.started,
-        endedAfter: clock.elapsed() - call.started,
-        response: kept,
-      });
+    ended(call, answer, { end, kept, firstByteAt, chunks }) {
+      const { headers, sentAt } = answer;
+      const capture = createCapture(call, call.route, call.body, endings[end.kind](answer.status));
+      capture.responseType = headers.get("content-type") ?? undefined;
+      capture.responseEncoding = headers.get("content-encoding") ?? undefined;
+      capture.upstreamRequestId = headers.get("x-request-id") ?? headers.get("request-id") ?? undefined;
+      capture.sentAfter = sentAt - call.started;
+      capture.firstByteAfter = firstByteAt === undefined ? undefined : firstByteAt - call.started;
+      capture.chunks = chunks;
+      capture.response = kept;
+      underWay.end(call.watch);
+      return hand(capture);
     },
     refused(arrival, { error, route, body, known, sentAt }) {
-      return hand({
-        ...readArrivalFacts(arrival, route),
-        ...readRequest(arrival.headers, body ?? { kind: "none" }, keepBytes),
-        ...readRefusal(error),
-        ...(known ? {} : { anonymous: true }),
-        sentAfter: sentAt === undefined ? undefined : sentAt - arrival.started,
-        endedAfter: clock.elapsed() - arrival.started,
-        response: keptNothing,
-      });
+      const capture = createCapture(arrival, route, body ?? { kind: "none" }, readRefusal(error));
+      if (!known) capture.anonymous = true;
+      capture.sentAfter = sentAt === undefined ? undefined : sentAt - arrival.started;
+      underWay.end(arrival.watch);
+      return hand(capture);
     },
   };
+
+  /** One literal with every member, since this runs for each exchange: objects of one shape are read fastest. */
+  function createCapture(arrival: Arrival, route: Route | undefined, body: CallBody, { outcome, cause, message, status }: Ending): Draft {
+    const { headers } = arrival;
+    return {
+      ...readArrivalFacts(arrival, route),
+      requestType: headers["content-type"],
+      requestEncoding: headers["content-encoding"],
+      responseType: undefined,
+      responseEncoding: undefined,
+      upstreamRequestId: undefined,
+      status,
+      outcome,
+      cause,
+      message,
+      sentAfter: undefined,
+      firstByteAfter: undefined,
+      endedAfter: clock.elapsed() - arrival.started,
+      chunks: undefined,
+      anonymous: undefined,
+      request: readKept(body, keepBytes),
+      response: keptNothing,
+    };
+  }
 }
+
+/** A capture that is being filled in. */
+type Draft = { -readonly [Name in keyof Capture]: Capture[Name] };
 
 const endings: Readonly<Record<TapEnd["kind"], (status: number) => Ending>> = {
   complete: (status) => ({ outcome: "answered", status }),
@@ -89,8 +114,9 @@ export type ArrivalFacts = Pick<
   | "id" | "traceId" | "spanId" | "parentSpanId" | "linkedTrace" | "transport" | "provider" | "dialect" | "method" | "path" | "query" | "startedAt" | "attribution"
 >;
 
+/** What a capture tells of a request's head. */
 export function readArrivalFacts(arrival: Arrival, route: Route | undefined): ArrivalFacts {
-  const query = removeQueryKey(arrival.search).slice(1);
+  const { search } = arrival;
   return {
     id: arrival.id,
     traceId: arrival.traceId,
@@ -102,14 +128,10 @@ export function readArrivalFacts(arrival: Arrival, route: Route | undefined): Ar
     dialect: route?.dialect.name,
     method: arrival.method,
     path: route?.path ?? arrival.path,
-    query: query === "" ? undefined : query,
+    query: search === "" ? undefined : removeQueryKey(search).slice(1) || undefined,
     startedAt: arrival.startedAt,
     attribution: arrival.attribution,
   };
-}
-
-function readRequest(headers: Arrival["headers"], body: CallBody, keepBytes: number): Pick<Capture, "requestType" | "requestEncoding" | "request"> {
-  return { requestType: headers["content-type"], requestEncoding: headers["content-encoding"], request: readKept(body, keepBytes) };
 }
 
 function readKept(body: CallBody, keepBytes: number): KeptBytes {

@@ -5,8 +5,6 @@ import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
 import { createKept, keepWhole, keptNothing } from "./kept.ts";
 import type { Recorder } from "./recorder.ts";
-import type { ConnectionTimers } from "./server.ts";
-import type { Stops } from "./stops.ts";
 import { createTap, type TapEnd } from "./tap.ts";
 import type { ChunkReader } from "./upload.ts";
 import { createUsageFilter } from "./usage-filter.ts";
@@ -18,19 +16,19 @@ export type Respond = (call: Call, answer: Answer) => Response;
 export type RespondParts = {
   readonly recorder: Recorder;
   readonly clock: Clock;
-  readonly stops: Stops;
   readonly keepBytes: number;
   readonly idleMs: number;
   /** How long the upstream is read on after its consumer left; 0 cancels it. */
   readonly drainMs: number;
   /** A broken stream says so in its dialect before it breaks. */
   readonly errorEvent: boolean;
-  readonly connection: ConnectionTimers;
+  /** Closes a consumer's connection soon, without an end of its answer. */
+  readonly breakOff: (request: Request) => void;
 };
 
 /** Creates the way down. */
 export function createRespond(parts: RespondParts): Respond {
-  const { recorder, clock, stops } = parts;
+  const { recorder, clock } = parts;
 
   return (call, answer) => {
     const { status, body } = answer;
@@ -38,12 +36,10 @@ export function createRespond(parts: RespondParts): Respond {
     addOwnHeaders(headers, call, answer);
     switch (body.kind) {
       case "none":
-        parts.connection.rest(call.request);
         void recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
         return new Response(null, { status, headers });
       case "whole": {
         const kept = keepWhole(body.bytes, parts.keepBytes);
-        parts.connection.rest(call.request);
         void recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
         return new Response(body.bytes, { status, headers });
       }
@@ -62,29 +58,28 @@ export function createRespond(parts: RespondParts): Respond {
   function createDown(call: Call, answer: Answer, reader: ChunkReader, filtered: boolean): ReadableStream<Uint8Array> {
     const kept = createKept(parts.keepBytes);
     let firstByteAt: number | undefined;
-    const unlisted = stops.add(() => tap.stop());
-    const tap = createTap({
+    const stream = createTap({
       reader,
       kept,
       ...(filtered ? { filter: createUsageFilter() } : {}),
+      watch: call.watch,
+      elapsed: clock.elapsed,
       idleMs: parts.idleMs,
       drainMs: parts.drainMs,
       onFirstByte: () => {
         firstByteAt = clock.elapsed();
       },
       onEnd: (end) => {
-        unlisted();
-        parts.connection.rest(call.request);
         const seen = filtered ? { ...answer, headers: withoutEncoding(answer.headers) } : answer;
         return recorder.ended(call, seen, { end, kept: kept.take(), chunks: kept.chunks(), ...(firstByteAt === undefined ? {} : { firstByteAt }) });
       },
       breakOff: (controller) => {
         if (parts.errorEvent && isEventStream(answer.headers)) controller.enqueue(encodeErrorEvent(call));
-        parts.connection.breakOff(call.request);
+        parts.breakOff(call.request);
       },
     });
-    if (call.request.signal.aborted) void tap.stream.cancel();
-    return tap.stream;
+    if (call.request.signal.aborted) void stream.cancel();
+    return stream;
   }
 }
 

@@ -22,13 +22,23 @@ export type RouteRequest = Pick<Arrival, "method" | "path" | "search" | "headers
 export function createRoutes(providers: readonly Provider[], defaultApi: string): (request: RouteRequest) => Route | undefined {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const openai = byName.get(defaultApi);
+  const known = new Map<string, Route | undefined>();
 
   return (request) => {
+    const key = keyOf(request);
+    if (known.has(key)) return known.get(key);
+    const route = find(request);
+    if (known.size >= maxKnown) known.clear();
+    if (key.length <= longestKnown) known.set(key, route);
+    return route;
+  };
+
+  function find(request: RouteRequest): Route | undefined {
     const named = splitPrefix(request.path, byName);
     if (named) return routeTo(named.provider, request.method, named.path);
     if (isProbe(request)) return routeTo(byName.get("anthropic"), request.method, request.path, true);
     return routeTo(findBuiltIn(request), request.method, request.path);
-  };
+  }
 
   function findBuiltIn(request: RouteRequest): Provider | undefined {
     const path = collapseVersion(request.path);
@@ -38,6 +48,16 @@ export function createRoutes(providers: readonly Provider[], defaultApi: string)
     if (isGemini(request.method, path) || carriesGeminiKey(request.headers, request.search)) return byName.get("gemini");
     return openai;
   }
+}
+
+/** A gateway sees few different paths; those with ids in them push nobody else out for long. */
+const maxKnown = 2_000;
+const longestKnown = 200;
+
+/** All that decides a route. */
+function keyOf({ method, path, headers, search }: RouteRequest): string {
+  const marks = ("anthropic-version" in headers ? "a" : "") + (carriesGeminiKey(headers, search) ? "g" : "");
+  return `${method} ${marks} ${path}`;
 }
 
 const geminiVersion = /^\/(?:v1beta|v1alpha|upload\/v1(?:beta|alpha)?)\/|^\/ws\/google\.ai\.generativelanguage/;
@@ -50,7 +70,7 @@ function isGemini(method: string, path: string): boolean {
 }
 
 function carriesGeminiKey(headers: HeaderValues, search: string): boolean {
-  return "x-goog-api-key" in headers || /[?&]key=[^&]/.test(search);
+  return "x-goog-api-key" in headers || (search !== "" && /[?&]key=[^&]/.test(search));
 }
 
 /** Claude Code asks its base URL for a sign of life before it has a credential. */

@@ -46,7 +46,6 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
     development: false,
     websocket,
     fetch(request, listener) {
-      listener.timeout(request, 0);
       const answer = answerRequest(request, listener);
       return draining() ? closeAfter(answer) : answer;
     },
@@ -58,6 +57,7 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
     port: server.port ?? port,
     close: () => void server.stop(false),
     end: () => server.stop(true),
+    hold: (request) => server.timeout(request, 0),
     rest: (request) => server.timeout(request, keepAliveSeconds),
     breakOff: (request) => server.timeout(request, 1),
   };
@@ -78,6 +78,8 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
 
 /** What becomes of a connection once its answer has ended, one way or the other. */
 export type ConnectionTimers = {
+  /** It stays open however long nothing passes. */
+  readonly hold: (request: Request) => void;
   /** It may be reused for as long as idle connections are kept. */
   readonly rest: (request: Request) => void;
   /** It is closed within seconds, without an end of its answer: by a FIN, so that a slow reader loses nothing that was sent. */

@@ -1,5 +1,6 @@
 import type { Kept } from "./kept.ts";
 import type { ChunkReader } from "./upload.ts";
+import type { Over, Watch } from "./under-way.ts";
 import type { UsageFilter } from "./usage-filter.ts";
 
 /** How the way down of an answer ended. */
@@ -14,12 +15,6 @@ export type TapEnd =
   /** We had to stop before it was whole. */
   | { readonly kind: "shutdown" };
 
-/** An answer on its way down. */
-export type Tap = {
-  readonly stream: ReadableStream<Uint8Array>;
-  /** Ends it now, upward and downward, as a shutdown. */
-  readonly stop: () => void;
-};
 
 /** What a tap is made of. Times in milliseconds; 0 switches one off. */
 export type TapParts = {
@@ -27,6 +22,10 @@ export type TapParts = {
   /** Gets a bounded copy of what the upstream sent. */
   readonly kept: Kept;
   readonly filter?: UsageFilter;
+  /** Tells when the upstream has paused for too long, or everything has to end. */
+  readonly watch: Watch;
+  /** The monotonic clock. */
+  readonly elapsed: () => number;
   readonly idleMs: number;
   /** How long reading goes on after the consumer left; 0 cancels the upstream at once. */
   readonly drainMs: number;
@@ -41,12 +40,16 @@ export type TapParts = {
  * Passes an answer's bytes down as they come and as fast as they are taken, unchanged but for what `filter` takes out.
  * It reads a chunk when the consumer wants one and never ahead, so a slow reader holds the upstream back, not our memory.
  */
-export function createTap({ reader, kept, filter, idleMs, drainMs, onFirstByte, onEnd, breakOff }: TapParts): Tap {
+export function createTap({ reader, kept, filter, watch, elapsed, idleMs, drainMs, onFirstByte, onEnd, breakOff }: TapParts): ReadableStream<Uint8Array> {
   let ended = false;
-  let stopped = false;
+  let over: Over | undefined;
   let first = true;
 
-  return { stream: new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 }), stop };
+  watch.onOver = (why) => {
+    over ??= why;
+    reader.cancel().catch(ignore);
+  };
+  return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 });
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     for (;;) {
@@ -59,17 +62,10 @@ export function createTap({ reader, kept, filter, idleMs, drainMs, onFirstByte, 
   }
 
   async function readNext(): Promise<{ readonly value: Uint8Array } | { readonly end: TapEnd }> {
-    let late = false;
-    const timer =
-      idleMs > 0 &&
-      setTimeout(() => {
-        late = true;
-        reader.cancel().catch(ignore);
-      }, idleMs);
+    if (idleMs > 0) watch.deadline = elapsed() + idleMs;
     try {
       const { done, value } = await reader.read();
-      if (stopped) return { end: { kind: "shutdown" } };
-      if (done || !value) return { end: late ? { kind: "idle" } : { kind: "complete" } };
+      if (done || !value) return { end: over ? endsOver[over] : { kind: "complete" } };
       if (first && value.length > 0) {
         first = false;
         onFirstByte();
@@ -77,9 +73,10 @@ export function createTap({ reader, kept, filter, idleMs, drainMs, onFirstByte, 
       kept.add(value);
       return { value };
     } catch (error) {
-      return { end: late ? { kind: "idle" } : { kind: "broken", error } };
+      return { end: over ? endsOver[over] : { kind: "broken", error } };
     } finally {
-      if (timer) clearTimeout(timer);
+      // A consumer that is slow to take what is here is no pause of the upstream's.
+      watch.deadline = Number.POSITIVE_INFINITY;
     }
   }
 
@@ -100,11 +97,6 @@ export function createTap({ reader, kept, filter, idleMs, drainMs, onFirstByte, 
     void onEnd({ kind: "left" });
   }
 
-  function stop(): void {
-    stopped = true;
-    reader.cancel().catch(ignore);
-  }
-
   /** Reads on without a reader below, to learn what the answer cost. */
   async function drain(): Promise<void> {
     const timer = setTimeout(() => void reader.cancel().catch(ignore), drainMs);
@@ -112,5 +104,7 @@ export function createTap({ reader, kept, filter, idleMs, drainMs, onFirstByte, 
     clearTimeout(timer);
   }
 }
+
+const endsOver: Readonly<Record<Over, TapEnd>> = { late: { kind: "idle" }, shutdown: { kind: "shutdown" } };
 
 function ignore(): void {}

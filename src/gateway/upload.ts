@@ -22,12 +22,14 @@ export type UploadParts = {
   readonly keepBytes: number;
   /** 0: no bound. */
   readonly maxBytes: number;
-  readonly read: (reader: ChunkReader) => ReturnType<ChunkReader["read"]>;
+  /** How long the consumer may pause; milliseconds, 0 for ever. */
+  readonly idleMs: number;
   readonly tooLarge: () => Error;
+  readonly tooSlow: () => Error;
 };
 
 /** Creates the upload of a body; it reads a chunk when the upstream wants one, and never ahead. */
-export function createUpload({ reader, first, keepBytes, maxBytes, read, tooLarge }: UploadParts): Upload {
+export function createUpload({ reader, first, keepBytes, maxBytes, idleMs, tooLarge, tooSlow }: UploadParts): Upload {
   const kept = createKept(keepBytes);
   const waiting = [...first];
   let failure: Error | undefined;
@@ -37,7 +39,7 @@ export function createUpload({ reader, first, keepBytes, maxBytes, read, tooLarg
       async pull(controller) {
         try {
           const early = waiting.shift();
-          const { done, value } = early ? { done: false, value: early } : await read(reader);
+          const { done, value } = early ? { done: false, value: early } : await withinIdle(reader.read(), idleMs, tooSlow);
           if (done || !value) return controller.close();
           kept.add(value);
           if (maxBytes > 0 && kept.total() > maxBytes) throw tooLarge();
@@ -52,4 +54,15 @@ export function createUpload({ reader, first, keepBytes, maxBytes, read, tooLarg
     { highWaterMark: 0 },
   );
   return { stream, kept, failure: () => failure };
+}
+
+async function withinIdle<T>(reading: Promise<T>, idleMs: number, tooSlow: () => Error): Promise<T> {
+  if (idleMs === 0) return reading;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(tooSlow()), idleMs);
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -17,7 +17,7 @@ const unreachable = new Map([
 export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined, call: Call): Error {
   const { name } = call.route.provider;
   if (ending === "shutdown") return new Refusal("draining", { cause: error });
-  if (ending === "timeout") return new Refusal("upstream_timeout", { cause: error });
+  if (ending === "late") return new Refusal("upstream_timeout", { cause: error });
   if (ending === "connect") return new Refusal("upstream_timeout", { message: `No connection to ${name} could be made in time. Send the request again later.`, cause: error });
   if (error instanceof Refusal) return error;
   const upload = call.body.kind === "stream" ? call.body.upload.failure() : undefined;

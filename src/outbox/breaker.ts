@@ -8,15 +8,12 @@ export type SinkHealth = {
   readonly lastDeliveredAt?: number;
 };
 
-/** Decides how long to leave a failing sink alone. */
-export type Breaker = ReturnType<typeof createBreaker>;
-
 const baseMs = 500;
 const mostMs = 60_000;
 /** A service that asks for more than this is asked again all the same. */
 const mostAskedMs = 15 * 60_000;
 
-/** Backs off exponentially, with jitter so that many processes don't come back at once; opens after `openAfter` failures in a row. */
+/** Decides how long to leave a failing sink alone: exponentially longer, with jitter so that many processes don't come back at once; opens after `openAfter` failures in a row. */
 export function createBreaker({
   now,
   random,

@@ -5,9 +5,6 @@ import { decompress } from "./segment.ts";
 
 type Row = { sink: string; seq: number; id: string; reason: string; at: number };
 
-/** The dead letters as they lie in the file. */
-export type DeadLetterTable = ReturnType<typeof createDeadLetterTable>;
-
 /** Reads and writes the dead letters of an open outbox file; what it does takes part in the transaction of its caller. */
 export function createDeadLetterTable(database: Database) {
   const insert = database.query(

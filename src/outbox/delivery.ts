@@ -21,7 +21,7 @@ export type Delivery = {
 };
 
 /** What the loop is at, and how the sink has been doing. */
-export type DeliveryState = SinkHealth & {
+type DeliveryState = SinkHealth & {
   /** `open`: it failed so often that it is tried with single records. */
   readonly phase: "idle" | "delivering" | "backing_off" | "open" | "stopped";
 };

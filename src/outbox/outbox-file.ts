@@ -17,9 +17,6 @@ export type Changes = {
   readonly state: Pick<Ledger, "nextSeq" | "bodiesShed">;
 };
 
-/** The open file of an outbox: rows in, rows out. Its methods throw `SQLiteError`. */
-export type OutboxFile = ReturnType<typeof openOutboxFile>;
-
 type BookRow = {
   sink: string;
   cursor: number;
@@ -41,7 +38,7 @@ type SegmentRow = {
   bodies_shed: number;
 };
 
-/** Opens the file at `path`, making it where there is none. */
+/** Opens the file of an outbox, making it where there is none: rows in, rows out. Its methods throw `SQLiteError`. */
 export function openOutboxFile(path: string, fsync: "off" | "batch") {
   const database = openOutboxDatabase(path, { create: true, fsync });
   const deadLetters = createDeadLetterTable(database);

@@ -34,7 +34,7 @@ export function createOutboxRoom({
   const { index } = store;
   const compaction = createCompaction({ store, now });
   // Gaining a little more than is needed spares doing it again for each append.
-  const slack = Math.min(maxBytes / 16, 2 * 1_048_576);
+  const slack = Math.min(maxBytes / 16, 524_288);
   let nextUpkeepAt = 0;
   /** When each phrase may be said again. */
   const sayAgainAt = new Map<string, number>();

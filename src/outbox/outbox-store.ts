@@ -89,9 +89,9 @@ export function openOutboxStore({
     index.remove(remove);
     for (const { segment } of put) index.put(segment);
     cache.forget([...settled, ...remove, ...put.map(({ segment }) => segment)]);
-    if (after.deadRecords.length > 0 || revived.length > 0) deadTotals = file.deadLetters.totals();
     ledger = { ...after, deadRecords: [] };
     written = ledger;
+    if (after.deadRecords.length > 0 || revived.length > 0) deadTotals = file.deadLetters.totals();
   }
 
   /** Goes on with an empty file, the books carried over: what waited is counted as dropped. */

@@ -19,7 +19,11 @@ export type DropReason =
   | "not_configured"
   | "dead_letters_full";
 
-/** One sink's books; at any moment `received = delivered + pending + rejected + dropped + sampledOut`. */
+/**
+ * One sink's books; at any moment `received = delivered + pending + rejected + dropped + sampledOut`. `received` counts
+ * every record that was meant for the sink: appended, lost before or for want of room, or a dead letter tried again
+ * (whose first rejection stays counted). No count is ever taken back, but for `pending`.
+ */
 export type SinkCounts = {
   readonly received: number;
   readonly delivered: number;

@@ -1,10 +1,7 @@
 import type { SinkRecord } from "../sinks/sink.ts";
 import type { Segment } from "./segment.ts";
 
-/** The records of the segments that were used last, so that several sinks read and parse them once. */
-export type SegmentCache = ReturnType<typeof createSegmentCache>;
-
-/** Holds records of up to `maxCharacters` of JSON. */
+/** Holds the records of the segments that were used last, so that several sinks read and parse them once. */
 export function createSegmentCache({ maxCharacters = 8 * 1_048_576 }: { readonly maxCharacters?: number } = {}) {
   // A map keeps the order in which its keys were set: the first is the one that was not used for longest.
   const entries = new Map<number, { readonly records: readonly SinkRecord[]; readonly size: number }>();

@@ -3,10 +3,7 @@ import type { Segment } from "./segment.ts";
 /** Records and their size before compression. */
 export type Weight = { readonly records: number; readonly rawSize: number };
 
-/** What lies in the outbox, by number and without the records: gives what waits for whom, from memory. */
-export type SegmentIndex = ReturnType<typeof createSegmentIndex>;
-
-/** Builds the index of segments, given in the order of their numbers. */
+/** Knows what lies in the outbox, without the records: what waits for whom is told from memory. Takes segments in the order of their numbers. */
 export function createSegmentIndex(loaded: readonly Segment[] = []) {
   let segments = [...loaded];
 

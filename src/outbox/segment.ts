@@ -1,5 +1,6 @@
 import type { Exchange } from "../domain/exchange.ts";
 import type { SinkRecord } from "../sinks/sink.ts";
+import type { NewRecord } from "./outbox.ts";
 
 /** A run of records with consecutive numbers that is written, compressed and forgotten as one. */
 export type Segment = {
@@ -61,6 +62,23 @@ export function packSegment(
   const payload = Bun.zstdCompressSync(text, { level: 1 });
   const lastSeq = about.firstSeq + lines.length - 1;
   return { segment: { ...about, lastSeq, rawSize: text.length, bytes: payload.length }, payload };
+}
+
+/** Packs what is appended at one time, exchanges and refusals apart, numbered from `firstSeq` on. */
+export function packRecords(
+  records: readonly NewRecord[],
+  firstSeq: number,
+  at: number,
+): readonly (PackedSegment & { readonly lines: readonly Line[] })[] {
+  let next = firstSeq;
+  return (["exchange", "refusal"] as const).flatMap((kind) => {
+    const lines = records.filter(({ refusal }) => refusal === (kind === "refusal")).map(toLine);
+    return splitLines(lines).map((run) => {
+      const packed = packSegment({ firstSeq: next, at, kind, bodiesShed: false }, run);
+      next += run.length;
+      return { ...packed, lines: run };
+    });
+  });
 }
 
 /** The records of a segment, or `undefined` where the payload is damaged. */

@@ -136,6 +136,27 @@ test("a sink that was out of use gets what is still there, and the rest is count
   back.close();
 });
 
+test("what goes by age while a sink is out of use is counted once, as not_configured", () => {
+  using directory = makeDirectory();
+  const path = join(directory.path, "outbox.db");
+  let now = 1_000_000;
+  const open = (sinks: readonly string[]) => openSqliteOutbox({ path, sinks, maxAgeMs: 60_000, now: () => now });
+  const first = open(["a", "b"]);
+  first.append(makeRecords("x", 3));
+  first.close();
+  const without = open(["a"]);
+  without.append(makeRecords("y", 2));
+  // Settled by all in use and too old at the same moment: two reasons to forget the first three.
+  without.ack("a", 4);
+  now += 61_000;
+  expect(readIds(without, "a")).toEqual([]);
+  expect(without.counts("a")).toMatchObject({ received: 5, delivered: 4, dropped: { outbox_age: 1 } });
+  without.close();
+  const back = open(["a", "b"]);
+  expect(back.counts("b")).toMatchObject({ received: 5, pending: 0, dropped: { not_configured: 5 } });
+  back.close();
+});
+
 test("lag is the age of the oldest record that waits", () => {
   using directory = makeDirectory();
   let now = 1_000_000;

@@ -1,12 +1,11 @@
 import type { SinkRecord } from "../sinks/sink.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import { forget, lose, pass, receive, settledByAll } from "./ledger.ts";
-import type { NewRecord, Outbox, SinkCounts } from "./outbox.ts";
+import { forget, lose, pass, receive } from "./ledger.ts";
+import type { Outbox } from "./outbox.ts";
+import { readCounts, readSize } from "./outbox-counts.ts";
 import type { OutboxRoom } from "./outbox-room.ts";
 import type { OutboxStore } from "./outbox-store.ts";
-import { countBetween } from "./segment-index.ts";
-import { packSegment, splitLines, toLine } from "./segment.ts";
-import type { Line, PackedSegment } from "./segment.ts";
+import { packRecords } from "./segment.ts";
 
 /** Acknowledgements are written with the next append, after so long, or after so many characters of records. */
 const settleAfterMs = 100;
@@ -15,15 +14,7 @@ const settleAfterCharacters = 4 * 1_048_576;
 const settleAgainAfterMs = 1000;
 const mostTriesToMakeRoom = 8;
 
-const emptyCounts: SinkCounts = {
-  received: 0,
-  delivered: 0,
-  pending: 0,
-  rejected: 0,
-  dropped: {},
-  sampledOut: 0,
-  lagSeconds: 0,
-};
+type ReadLimit = Parameters<Outbox["read"]>[1];
 
 /** The queue itself, over a store that is open; whoever calls `close` has the store closed with it. */
 export function createStoredOutbox({
@@ -75,22 +66,7 @@ export function createStoredOutbox({
     return false;
   }
 
-  function pack(records: readonly NewRecord[]): readonly (PackedSegment & { readonly lines: readonly Line[] })[] {
-    const at = now();
-    let firstSeq = store.ledger().nextSeq;
-    return (["exchange", "refusal"] as const).flatMap((kind) =>
-      splitLines(records.filter(({ refusal }) => refusal === (kind === "refusal")).map(toLine)).map((lines) => {
-        const packed = packSegment({ firstSeq, at, kind, bodiesShed: false }, lines);
-        firstSeq += lines.length;
-        return { ...packed, lines };
-      }),
-    );
-  }
-
-  function readAfter(
-    sink: string,
-    { count, bytes }: { readonly count: number; readonly bytes: number },
-  ): readonly SinkRecord[] {
+  function readAfterCursor(sink: string, { count, bytes }: ReadLimit): readonly SinkRecord[] {
     const batch: SinkRecord[] = [];
     const book = store.ledger().books.get(sink);
     if (book === undefined) return batch;
@@ -118,7 +94,7 @@ export function createStoredOutbox({
     append(records) {
       if (records.length === 0 || store.inUse.size === 0) return;
       upkeep();
-      const packed = pack(records);
+      const packed = packRecords(records, store.ledger().nextSeq, now());
       const bytes = packed.reduce((sum, { segment }) => sum + segment.bytes, 0);
       const done = writeInRoom(bytes, () => store.commit(receive(store.ledger(), records.length), { put: packed }));
       if (!done) {
@@ -138,7 +114,7 @@ export function createStoredOutbox({
       upkeep();
       let batch: readonly SinkRecord[] = [];
       store.attempt(() => {
-        batch = readAfter(sink, limit);
+        batch = readAfterCursor(sink, limit);
       });
       return batch;
     },
@@ -154,38 +130,8 @@ export function createStoredOutbox({
       else settleSoon();
     },
     reject: (sink, record, reason) => dead.add(sink, record, reason),
-    counts(sink) {
-      const book = store.ledger().books.get(sink);
-      if (book === undefined) return emptyCounts;
-      const { received, delivered, sampledOut, refused } = book;
-      const kept = [...refused.values()].filter((letter) => letter !== undefined).length;
-      const unkept = refused.size - kept;
-      const pending = index.weigh(sink, book.cursor).records - refused.size;
-      const oldest = pending > 0 ? index.next(sink, book.cursor) : undefined;
-      return {
-        received,
-        delivered,
-        pending,
-        rejected: book.rejected + kept,
-        dropped:
-          unkept === 0
-            ? book.dropped
-            : { ...book.dropped, dead_letters_full: (book.dropped.dead_letters_full ?? 0) + unkept },
-        sampledOut,
-        lagSeconds: oldest === undefined ? 0 : Math.max(0, now() - oldest.at) / 1000,
-      };
-    },
-    size() {
-      const settled = settledByAll(store.ledger());
-      const waiting = index.all().filter(({ lastSeq }) => lastSeq > settled);
-      const [oldest] = waiting;
-      return {
-        bytes: store.file().fileBytes(),
-        records: waiting.reduce((sum, segment) => sum + countBetween(segment, settled), 0),
-        ...(oldest === undefined ? {} : { oldestAt: oldest.at }),
-        bodiesShed: store.ledger().bodiesShed,
-      };
-    },
+    counts: (sink) => readCounts(store, sink, now()),
+    size: () => readSize(store),
     deadLetters(sink, limit) {
       settle();
       let letters: ReturnType<Outbox["deadLetters"]> = [];

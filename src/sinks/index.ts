@@ -1,2 +1,3 @@
+export { file } from "./file.ts";
 export { langfuse } from "./langfuse.ts";
 export { otlp } from "./otlp.ts";

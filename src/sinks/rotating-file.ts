@@ -32,7 +32,7 @@ export async function openRotatingFile({
   let handle: FileHandle | undefined;
   let size = 0;
   let inode = 0;
-  /** A failed write left something behind `size`. */
+  /** Something lies behind `size` that could not be taken away. */
   let torn = false;
   await reopen();
 
@@ -50,9 +50,15 @@ export async function openRotatingFile({
 
   async function current(): Promise<FileHandle> {
     if (handle === undefined || (await inodeAt(path)) !== inode) return reopen();
-    if (torn) await handle.truncate(size);
-    torn = false;
+    if (torn) await mend(handle);
     return handle;
+  }
+
+  /** Takes away what a failed write left. */
+  async function mend(file: FileHandle): Promise<void> {
+    torn = true;
+    await file.truncate(size);
+    torn = false;
   }
 
   async function rotate(): Promise<void> {
@@ -77,9 +83,12 @@ export async function openRotatingFile({
     }
     const written = chosen.length === 0 ? lines.slice(0, 1) : chosen;
     const bytes = Buffer.from(`${written.join("\n")}\n`);
-    torn = true;
-    await writeAll(file, bytes);
-    torn = false;
+    try {
+      await writeAll(file, bytes);
+    } catch (error) {
+      await mend(file).catch(() => undefined);
+      throw error;
+    }
     size += bytes.length;
     return written.length;
   }
@@ -102,9 +111,9 @@ export async function openRotatingFile({
       }
     },
     async close() {
-      const open = handle;
+      const opened = handle;
       handle = undefined;
-      await open?.close();
+      await opened?.close();
     },
   };
 }

@@ -35,7 +35,8 @@ export function createExchangeMetrics(registry: Registry): ExchangeMetrics {
       requests.inc({ provider, model, project, status: String(exchange.status ?? ""), outcome: exchange.outcome }, exchange.count ?? 1);
       bytes.inc({ provider, direction: "up" }, exchange.request.bytes);
       bytes.inc({ provider, direction: "down" }, exchange.response.bytes);
-      for (const bucket of usageBuckets) {
+      // Who asks for an answer again is told its usage again.
+      for (const bucket of exchange.kind === "other" ? [] : usageBuckets) {
         const count = exchange.usage[bucket];
         if (count !== undefined) usage.inc({ provider, model, project, bucket }, count);
       }

@@ -60,7 +60,7 @@ export function createExchangeReader({ findDialect, prices }: ReaderParts): Exch
       output: answer.output,
       modalities: request.modalities,
       usage,
-      ...readCost(prices, capture, model, usage),
+      ...readCost(prices, capture, { kind, model, usage, outcome: ending.outcome }),
       attribution: readAttribution(capture.attribution, request),
       project_id: capture.projectId,
       token_id: capture.tokenId,
@@ -91,16 +91,20 @@ function readEnding({ status, outcome, cause, message }: Capture, kind: Exchange
   return { status, outcome, cause, error };
 }
 
-/** What no provider has told is estimated only where a model has worked. */
-function readUsage({ request: sent, response }: Capture, kind: ExchangeKind, request: RequestFacts, answer: Answer, outcome: Outcome): Usage {
+/** What no provider has told is estimated only where a model has worked: an error is no work. */
+function readUsage({ request: sent, response, status }: Capture, kind: ExchangeKind, request: RequestFacts, answer: Answer, outcome: Outcome): Usage {
   const { usage, output } = answer;
-  if (kind === "other" || outcome === "refused") return usage ?? noUsage;
+  if (kind === "other" || outcome === "refused" || isError(status)) return usage ?? noUsage;
   if (usage && (answer.complete !== false || outcome === "answered")) return usage;
   if (response.total === 0) return usage ?? noUsage;
   return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
 }
 
-function readCost(prices: PriceBook, { provider, startedAt }: Capture, model: string | undefined, usage: Usage): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+type Work = Pick<Exchange, "kind" | "model" | "usage" | "outcome">;
+
+/** Only work of a model is paid for: who asks for an answer again is told the same usage again. */
+function readCost(prices: PriceBook, { provider, startedAt, status }: Capture, { kind, model, usage, outcome }: Work): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+  if (kind === "other") return {};
   const priced = prices.price({ provider, model, usage, at: startedAt });
   switch (priced.kind) {
     case "priced":
@@ -108,8 +112,17 @@ function readCost(prices: PriceBook, { provider, startedAt }: Capture, model: st
     case "unpriced":
       return { unpriced: true };
     case "free":
-      return {};
+      // Work that nobody counted (audio is billed by its length) has a price that nobody knows.
+      return outcome === "answered" && !isError(status) && !isCounted(usage) ? { unpriced: true } : {};
   }
+}
+
+function isError(status = 200): boolean {
+  return status >= 400;
+}
+
+function isCounted({ total, requests = 0 }: Usage): boolean {
+  return total + requests > 0;
 }
 
 function readBodyFacts({ head, tail, total }: KeptBytes, content_type: string | undefined, content_encoding: string | undefined): BodyFacts {

@@ -26,6 +26,7 @@ export type TelemetryParts = {
 const fullBatch = 4_194_304;
 const restartAfterMs = 500;
 const answerWithinMs = 2_000;
+const sayAgainAfterMs = 60_000;
 
 /** Opens telemetry; throws what the worker finds wrong with its settings or its files. */
 export async function openTelemetry({ settings, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
@@ -39,6 +40,8 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   let nextQuestion = 1;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let lost = 0;
+  let lostSaid = 0;
+  let sayAgainAt = Number.NEGATIVE_INFINITY;
   let restarts = 0;
   let closing = false;
   let onClosed: ((pending: number) => void) | undefined;
@@ -50,11 +53,15 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     const batch = queue.add(capture);
     if (batch === undefined) {
       countLost("queue_full", 1);
-      return strict ? Promise.resolve(true) : undefined;
+      return strict ? Promise.resolve(false) : undefined;
     }
     if (queue.state().bytes > fullBatch || strict) flush();
-    else flushTimer ??= setTimeout(flush, outbox.flushMs);
+    else flushSoon();
     return strict ? waitFor(batch) : undefined;
+  }
+
+  function flushSoon(): void {
+    flushTimer ??= setTimeout(flush, outbox.flushMs);
   }
 
   function flush(): void {
@@ -63,6 +70,8 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     if (!worker) return;
     const batch = queue.take();
     if (batch) send(batch, [batch.bytes]);
+    for (const [reason, count] of lostByReason) send({ kind: "lost", reason, count });
+    lostByReason.clear();
   }
 
   function waitFor(batch: number): Promise<boolean> {
@@ -85,15 +94,16 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   function countLost(reason: DropReason, count: number): void {
     lost += count;
     lostByReason.set(reason, (lostByReason.get(reason) ?? 0) + count);
-    flushTimer ??= setTimeout(tellLost, outbox.flushMs);
+    sayLost();
+    flushSoon();
   }
 
-  function tellLost(): void {
-    flush();
-    if (!worker) return;
-    for (const [reason, count] of lostByReason) send({ kind: "lost", reason, count });
-    onTrouble({ lost: Object.fromEntries(lostByReason) }, "exchanges were not recorded");
-    lostByReason.clear();
+  function sayLost(): void {
+    const now = performance.now();
+    if (now < sayAgainAt) return;
+    sayAgainAt = now + sayAgainAfterMs;
+    onTrouble({ lost: lost - lostSaid, reasons: [...lostByReason.keys()] }, "exchanges were not recorded");
+    lostSaid = lost;
   }
 
   function send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
@@ -110,6 +120,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
             flush();
             return resolve();
           case "fault":
+            started.terminate();
             return reject(new Error(data.message));
           case "appended":
             queue.acknowledge(data.number);
@@ -121,11 +132,12 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
             return onClosed?.(data.pending);
         }
       });
-      started.addEventListener("error", (event) => {
-        reject(new Error(event.message));
-        lose(started, event.message);
-      });
-      started.addEventListener("close", () => lose(started, "it ended"));
+      const end = (reason: string) => {
+        reject(new Error(reason));
+        lose(started, reason);
+      };
+      started.addEventListener("error", ({ message }) => end(readReason(message)));
+      started.addEventListener("close", () => end("it ended"));
       started.postMessage({ kind: "open", settings } satisfies ToWorker);
     });
   }
@@ -140,7 +152,17 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     if (records > 0) countLost("worker_lost", records);
     restarts += 1;
     onTrouble({ reason, lost: records }, "the telemetry worker died and is started again");
-    setTimeout(() => void start().catch((error: unknown) => onTrouble({ err: error }, "the telemetry worker could not be started")), restartAfterMs);
+    restart();
+  }
+
+  function restart(): void {
+    setTimeout(() => {
+      if (closing) return;
+      start().catch((error: unknown) => {
+        onTrouble({ err: error }, "the telemetry worker could not be started and is tried again");
+        restart();
+      });
+    }, restartAfterMs);
   }
 
   function ask<Q extends Question>(question: Q): Promise<Answers[Q] | undefined> {
@@ -161,7 +183,6 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
 
   async function close(flushMs: number): Promise<number> {
     flush();
-    if (lostByReason.size > 0) tellLost();
     closing = true;
     const pending = await new Promise<number>((resolve) => {
       onClosed = resolve;
@@ -172,4 +193,10 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     worker?.terminate();
     return pending;
   }
+}
+
+/** What was thrown, without the source around it that the runtime shows. */
+function readReason(message: string): string {
+  const lines = message.split("\n");
+  return lines.find((line) => /^\w*error: /i.test(line)) ?? lines[0] ?? "";
 }

@@ -4,7 +4,7 @@ import type { Capture } from "../domain/capture.ts";
 import type { Exchange } from "../domain/exchange.ts";
 import { openLog } from "../lib/log.ts";
 import { createDelivery, type Delivery } from "../outbox/delivery.ts";
-import type { DropReason, NewRecord, Outbox } from "../outbox/outbox.ts";
+import type { DropReason, Outbox } from "../outbox/outbox.ts";
 import { openSqliteOutbox } from "../outbox/sqlite-outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import { createPriceBook } from "../prices/price-book.ts";
@@ -16,6 +16,7 @@ import { type Answers, type CaptureBatch, type Question, readBatch, type WorkerS
 import { createExchangeReader } from "./reader.ts";
 import { createRefusalFlood } from "./refusal-flood.ts";
 import { registerSinkMetrics } from "./sink-metrics.ts";
+import { toRecord } from "./to-record.ts";
 
 /** All that happens with captures, off the request thread. */
 export type TelemetryWork = {
@@ -116,8 +117,4 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
     };
     return answers[question]();
   }
-}
-
-function toRecord(exchange: Exchange): NewRecord {
-  return { id: exchange.id, json: JSON.stringify(exchange), refusal: exchange.outcome === "refused" };
 }

@@ -3,35 +3,34 @@ import { openTelemetryWork, type TelemetryWork } from "./work.ts";
 
 declare const self: Worker;
 
-let work: TelemetryWork | undefined;
-
+const receive = createReceiver((message) => self.postMessage(message));
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => void receive(data));
 
-async function receive(message: ToWorker): Promise<void> {
-  switch (message.kind) {
-    case "open":
-      return open(message);
-    case "batch":
-      work?.record(message, () => tell({ kind: "appended", number: message.number }));
-      return;
-    case "lost":
-      return work?.countLost(message.reason, message.count);
-    case "ask":
-      return tell({ kind: "answer", id: message.id, value: await work?.answer(message.question) });
-    case "close":
-      return tell({ kind: "closed", pending: (await work?.close(message.flushMs)) ?? 0 });
-  }
-}
+/** Does what the request thread says, and tells it what came of it. */
+function createReceiver(tell: (message: FromWorker) => void): (message: ToWorker) => Promise<void> {
+  let work: TelemetryWork | undefined;
 
-async function open({ settings }: Extract<ToWorker, { kind: "open" }>): Promise<void> {
-  try {
-    work = await openTelemetryWork(settings);
-    tell({ kind: "opened" });
-  } catch (error) {
-    tell({ kind: "fault", message: error instanceof Error ? error.message : String(error) });
-  }
-}
+  return async (message) => {
+    switch (message.kind) {
+      case "open":
+        return open(message);
+      case "batch":
+        return work?.record(message, () => tell({ kind: "appended", number: message.number }));
+      case "lost":
+        return work?.countLost(message.reason, message.count);
+      case "ask":
+        return tell({ kind: "answer", id: message.id, value: await work?.answer(message.question) });
+      case "close":
+        return tell({ kind: "closed", pending: (await work?.close(message.flushMs)) ?? 0 });
+    }
+  };
 
-function tell(message: FromWorker): void {
-  self.postMessage(message);
+  async function open({ settings }: Extract<ToWorker, { kind: "open" }>): Promise<void> {
+    try {
+      work = await openTelemetryWork(settings);
+      tell({ kind: "opened" });
+    } catch (error) {
+      tell({ kind: "fault", message: error instanceof Error ? error.message : String(error) });
+    }
+  }
 }

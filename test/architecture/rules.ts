@@ -16,7 +16,7 @@ export function findFaults(path: string, source: string, layers: Layers): readon
     ...(isTest ? [] : imports.flatMap((found) => judgeImport(path, found, layers))),
     ...imports.flatMap(({ specifier }) => judgeEnding(specifier)),
     ...(isTest || path.startsWith("cli/") ? [] : judgeEnvironment(tokens)),
-    ...(isTest ? [] : judgeState(tokens)),
+    ...(isTest ? [] : [...judgeState(tokens), ...judgeStreams(tokens)]),
     ...(/^(?:dialects|providers)\//.test(path) && !isTest ? judgePurity(tokens, imports) : []),
     ...judgeExports(tokens),
   ];
@@ -61,6 +61,12 @@ function judgeState(tokens: readonly Token[]): string[] {
     if (depth === 0 && token.kind === "word" && /^(?:let|var)$/.test(token.value)) return ["has state at module level"];
   }
   return [];
+}
+
+/** Both let a slow reader fill the memory: a teed stream holds the whole answer, a direct one ignores back-pressure. */
+function judgeStreams(tokens: readonly Token[]): string[] {
+  const splits = has(tokens, [".", "tee", "("]) ? ["splits a stream with tee()"] : [];
+  return has(tokens, ["type", ":", "direct"]) ? [...splits, "makes a direct stream"] : splits;
 }
 
 /** Dialects and providers are bytes in, facts out. */

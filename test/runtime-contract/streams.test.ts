@@ -174,3 +174,35 @@ test("a body that waits for more than one read holds nothing of the others: no c
   const { text } = await send(Number(proxy.port), get, /\r\n0\r\n\r\n$/);
   expect(readChunked(text)).toEqual({ body: "x".repeat(265_542), whole: true });
 });
+
+/** Sends 150 MB through a proxy to an upstream that takes 2 MB and then nothing; prints by how many MB the memory grew, and how many went. */
+const slowUpstream = `
+  import { createConnection, createServer } from "node:net";
+  let taken = 0;
+  const upstream = createServer((socket) => socket.on("data", (bytes) => { taken += bytes.length; if (taken > 2_000_000) socket.pause(); }));
+  await new Promise((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const proxy = Bun.serve({ port: 0, idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER, async fetch(request) {
+    const reader = request.body.getReader();
+    const body = new ReadableStream({ async pull(controller) {
+      const { value } = await reader.read(); if (value) controller.enqueue(value); else controller.close(); } }, { highWaterMark: 0 });
+    return fetch("http://127.0.0.1:" + upstream.address().port, { method: "POST", body, timeout: false });
+  } });
+  let sent = 0;
+  const megabyte = Buffer.alloc(1 << 20);
+  const socket = createConnection(proxy.port, "127.0.0.1");
+  socket.write("POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: " + (150 << 20) + "\\r\\n\\r\\n");
+  const write = () => { if (sent < 150) { sent++; socket.write(megabyte, write); } };
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  write();
+  while (taken < 2_000_000) await Bun.sleep(10);
+  for (let i = 0; i < 40; i++) { await Bun.sleep(25); peak = Math.max(peak, process.memoryUsage.rss()); }
+  console.log(Math.round((peak - before) / 1048576), sent);
+  process.exit();`;
+
+test.concurrent("an upload is held back by a slow upstream, in flat memory", async () => {
+  const { stdout } = await runChild(slowUpstream);
+  const [grown = Number.NaN, sent = Number.NaN] = stdout.split(" ").map(Number);
+  expect(grown).toBeLessThan(64);
+  expect(sent).toBeLessThan(60);
+});

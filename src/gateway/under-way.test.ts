@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { createUnderWay } from "./under-way.ts";
+
+const request = new Request("http://127.0.0.1/");
+const connection = { hold: () => {}, rest: () => {} };
+
+test("waiting ends with the last exchange, or with the deadline", async () => {
+  const underWay = createUnderWay({ elapsed: () => performance.now(), connection });
+  expect(await underWay.idle(1)).toBe(true);
+  const [first, second] = [underWay.begin(request), underWay.begin(request)];
+  expect(await underWay.idle(5)).toBe(false);
+  const idle = underWay.idle(0);
+  underWay.end(first);
+  underWay.end(first);
+  underWay.end(second);
+  expect(await idle).toBe(true);
+});
+
+test("a deadline that passes is told once, and one that was moved is not", async () => {
+  let now = 0;
+  const over: string[] = [];
+  const underWay = createUnderWay({ elapsed: () => now, connection });
+  const [late, moved] = [underWay.begin(request), underWay.begin(request)];
+  Object.assign(late, { deadline: 100, onOver: () => over.push("late") });
+  Object.assign(moved, { deadline: 100, onOver: () => over.push("moved") });
+  moved.deadline = 1000;
+  now = 100;
+  await Bun.sleep(80);
+  expect(over).toEqual(["late"]);
+  underWay.end(late);
+  underWay.end(moved);
+});
+
+test("the connection of a long exchange is held, and rests again after it", async () => {
+  let now = 0;
+  const seen: string[] = [];
+  const underWay = createUnderWay({ elapsed: () => now, connection: { hold: () => seen.push("hold"), rest: () => seen.push("rest") } });
+  const [long, short] = [underWay.begin(request), underWay.begin(request)];
+  underWay.end(short);
+  now = 30_000;
+  await Bun.sleep(60);
+  underWay.end(long);
+  expect(seen).toEqual(["hold", "rest"]);
+});
+
+test("at the operator's deadline everything that is left is told", () => {
+  const underWay = createUnderWay({ elapsed: () => 0, connection });
+  const watch = underWay.begin(request);
+  let why: string | undefined;
+  watch.onOver = (reason) => {
+    why = reason;
+  };
+  underWay.stopAll();
+  expect(why).toBe("shutdown");
+  underWay.end(watch);
+});
