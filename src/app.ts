@@ -1,4 +1,5 @@
 import { Registry } from "@prometheus-io/client";
+import { smallBodies } from "./gateway/answer-body.ts";
 import { createCors } from "./gateway/cors.ts";
 import { createAdmission } from "./gateway/credential.ts";
 import { createForward } from "./gateway/forward.ts";
@@ -25,8 +26,11 @@ export type App = {
   readonly url: string;
   readonly port: number;
   readonly telemetry: Telemetry | undefined;
-  /** Lets what is under way end, within the operator's deadlines, hands everything over, and closes; how many records wait for the next start. */
-  readonly drain: () => Promise<number>;
+  /**
+   * Lets what is under way end, within the operator's deadlines, hands everything over, and closes; how many records
+   * wait for the next start. `beforeClosing` is run when the last exchange has ended and telemetry still answers.
+   */
+  readonly drain: (beforeClosing?: () => Promise<void>) => Promise<number>;
 };
 
 /** What an app is made of beside its configuration. */
@@ -41,6 +45,9 @@ export type AppParts = {
 };
 
 const clock = { now: Date.now, elapsed: () => performance.now() };
+
+/** Answers whose usage is told in headers are read before their head goes down. */
+const jsonBodies = { ...smallBodies, json: 1_048_576 };
 
 /** Puts the parts together and listens; throws what the operator has to mend. */
 export async function openApp({ config, log, version, createWorker, fetch = globalThis.fetch, viaProxy = false }: AppParts): Promise<App> {
@@ -58,9 +65,8 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
   const cors = createCors(settings.corsAllowedOrigins);
   const findRoute = createRoutes(settings.providers, settings.defaultApi);
   const admit = createAdmission({ ...settings, ownHosts: [config.host] });
-  const strict = telemetry !== undefined && config.telemetry.durability === "strict";
   const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
-  const forward = createForward({ ...settings, fetch, clock, reachability, drain: drainMs > 0, strict, viaProxy });
+  const forward = createForward({ ...settings, fetch, clock, reachability, drain: drainMs > 0, wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies, viaProxy });
   const respond = createRespond({
     recorder,
     clock,
@@ -69,6 +75,8 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
     drainMs,
     errorEvent: settings.streamErrorEvent,
     breakOff: (request) => server.breakOff(request),
+    // Prices are megabytes that only this asks of the request thread.
+    ...(settings.responseUsageHeaders ? { usageHeaders: (await import("./gateway/usage-headers.ts")).createUsageHeaders() } : {}),
   });
   const gateway = createGateway({
     ...settings,
@@ -112,7 +120,7 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
 
   return { url: server.url, port: server.port, telemetry, drain };
 
-  async function drain(): Promise<number> {
+  async function drain(beforeClosing?: () => Promise<void>): Promise<number> {
     draining = true;
     if (lifecycle.drainDelayMs > 0) await Bun.sleep(lifecycle.drainDelayMs);
     server.close();
@@ -121,9 +129,9 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
       underWay.stopAll();
       await underWay.idle(1_000);
     }
+    await beforeClosing?.();
     stopMeasuring();
-    const pending = (await telemetry?.close(lifecycle.flushTimeoutMs)) ?? 0;
-    await server.end();
+    const [pending] = await Promise.all([telemetry?.close(lifecycle.flushTimeoutMs) ?? 0, server.end(lifecycle.flushTimeoutMs)]);
     return pending;
   }
 }

@@ -1,4 +1,8 @@
-/** Starts the telemetry thread, from the source tree or from inside the compiled program. */
+import { join } from "node:path";
+
+/** Starts the telemetry thread, from the source tree or from inside the compiled program, whose files lie by their place under `src`. */
 export function createTelemetryWorker(): Worker {
-  return new Worker(new URL("../telemetry/worker.ts", import.meta.url).href, { name: "telemetry" });
+  const { dir } = import.meta;
+  const path = dir.startsWith("/$bunfs/") ? join(dir, "telemetry/worker.ts") : join(dir, "../telemetry/worker.ts");
+  return new Worker(path, { name: "telemetry", smol: true });
 }

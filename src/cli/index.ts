@@ -1,2 +1,4 @@
+export { doctorCommand } from "./doctor.ts";
+export { runCommand } from "./run.ts";
 export { serveCommand } from "./serve.ts";
 export { versionCommand } from "./version.ts";

@@ -2,14 +2,19 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 /** The most that Bun takes; without it, requests upstream queue beyond 256 at once. It is read as the process starts. */
-const maxUpstreamRequests = "65336";
+export const maxUpstreamRequests = "65336";
 
 /** Starts this process anew, under the same id, where Bun was started without the settings that a gateway needs. */
 export function restartWithRuntimeSettings(): void {
   if (process.env["BUN_CONFIG_MAX_HTTP_REQUESTS"] !== undefined || !process.execve) return;
-  const [, script = "", ...args] = process.argv;
   const environment = { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: maxUpstreamRequests };
-  process.execve(process.execPath, [process.execPath, ...readBunArguments(script), ...args], environment);
+  process.execve(process.execPath, [...ownCommand(process.argv.slice(2))], environment);
+}
+
+/** The command that starts this very program, with other arguments and with the flags that it needs. */
+export function ownCommand(args: readonly string[]): readonly string[] {
+  const [, script = ""] = process.argv;
+  return [process.execPath, ...readBunArguments(script), ...args];
 }
 
 /** A compiled program holds its flags and its script; elsewhere neither `.env` nor `bunfig.toml` of the working directory is Bun's to load. */

@@ -3,14 +3,16 @@ import type { Command } from "commander";
 import { openApp, type App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigResult } from "../config/read-config.ts";
-import { type Log, openLog } from "../lib/log.ts";
+import { createLog, type Log } from "../lib/log.ts";
+import { openLogOutput } from "../lib/log-output.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createTelemetryWorker } from "./create-worker.ts";
 import { loadConfig } from "./load-config.ts";
 import { describeStart } from "./start-message.ts";
 import { readVersion } from "./version.ts";
 
-type Options = Readonly<Record<string, string | boolean>>;
+/** Options as the command line has them, by camel-cased name. */
+export type Options = Readonly<Record<string, string | boolean>>;
 
 /** `weir serve`, which is also `weir` alone. */
 export const serveCommand: CliCommand = {
@@ -32,16 +34,17 @@ export function addServeOptions(command: Command): Command {
     .option("-u, --url <url>", "the base URL of that upstream (ANTHROPIC_BASE_URL)");
 }
 
-async function serve(options: Options): Promise<void> {
+/** Runs the gateway until a signal ends it. */
+export async function serve(options: Options): Promise<void> {
   const config = accept(await loadConfig({ flags: readFlags(options) }));
-  const log = openLog(config.log, { rotates: !config.telemetry.enabled });
+  const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   const app = await start(config, log);
   announce(config, app, log);
   drainOnSignal(app, log);
 }
 
 /** The options as the configuration knows them: `--log-level`. */
-function readFlags(options: Options): Readonly<Record<string, string>> {
+export function readFlags(options: Options): Readonly<Record<string, string>> {
   const dashed = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [dashed(name), String(value)]));
 }
@@ -56,7 +59,8 @@ export function accept(result: ConfigResult): Config {
   process.exit(2);
 }
 
-async function start(config: Config, log: Log): Promise<App> {
+/** A gateway that listens, or the end of the program with what is in its way. */
+export async function start(config: Config, log: Log): Promise<App> {
   try {
     if (config.telemetry.enabled) await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     return await openApp({ config, log, version: readVersion().version, createWorker: createTelemetryWorker, viaProxy: usesProxy() });

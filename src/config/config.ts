@@ -65,6 +65,8 @@ export type TelemetryConfig = {
   readonly durability: "batched" | "strict";
   readonly strictTimeoutMs: number;
   readonly refusalsPerMinute: number;
+  /** The session of exchanges that name none, where this process serves one run of a program; a tally of them is kept then. */
+  readonly defaultSession?: string;
   readonly outbox: {
     /** `memory` keeps its data in a temporary file. */
     readonly backend: "sqlite" | "memory";

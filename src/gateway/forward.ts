@@ -1,4 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
+import { type AnswerBody, readAnswerBody, type WholeBodies } from "./answer-body.ts";
 import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
@@ -6,13 +7,6 @@ import type { Reachability } from "./reachability.ts";
 import type { Over } from "./under-way.ts";
 import { readUpstreamFailure } from "./upstream-failure.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
-import type { ChunkReader } from "./upload.ts";
-
-/** The body of an answer: one piece that is here already, or bytes that still flow. */
-export type AnswerBody =
-  | { readonly kind: "none" }
-  | { readonly kind: "whole"; readonly bytes: Uint8Array }
-  | { readonly kind: "stream"; readonly reader: ChunkReader };
 
 /** What an upstream answered. */
 export type Answer = {
@@ -37,8 +31,7 @@ export type ForwardParts = {
   readonly connectTimeoutMs: number;
   /** The upstream goes on working when the consumer leaves before the head. */
   readonly drain: boolean;
-  /** The end of each answer is held back, so none is taken in one piece. */
-  readonly strict: boolean;
+  readonly wholeBodies: WholeBodies;
   /** Requests go through a proxy, so a bare connection to the origin says nothing. */
   readonly viaProxy: boolean;
 };
@@ -48,7 +41,7 @@ export type CallEnd = Over | "connect" | "left";
 
 /** Creates the way upstream. */
 export function createForward(parts: ForwardParts): Forward {
-  const { clock, reachability, strict } = parts;
+  const { clock, reachability, wholeBodies } = parts;
 
   return async (call, head) => {
     const abort = new AbortController();
@@ -65,7 +58,7 @@ export function createForward(parts: ForwardParts): Forward {
       reachability.answered(origin);
       const { status, headers } = response;
       if (status < 200 || status > 599) throw createStatusRefusal(status);
-      const reading = readBody(call, response, strict);
+      const reading = readAnswerBody(call.method, response, wholeBodies);
       const body = reading instanceof Promise ? await reading : reading;
       return { status, headers, body, sentAt, headAt: clock.elapsed() };
     } catch (error) {
@@ -115,23 +108,4 @@ function createInit({ method, body, headers }: Call, head: UpstreamHead, signal:
   const length = headers["content-length"];
   if (length !== undefined) head.headers["content-length"] = length;
   return { ...up, body: body.upload.stream };
-}
-
-/**
- * An answer whose declared length is at most this was whole when its head was sent, so it is taken and sent in one piece,
- * at half the cost of a stream; what breaks it off breaks it before its head. Bytes.
- */
-const onePiece = 65_536;
-
-function readBody({ method }: Call, response: Response, strict: boolean): AnswerBody | Promise<AnswerBody> {
-  if (method === "HEAD" || response.status === 204 || response.status === 304) return { kind: "none" };
-  const length = response.headers.get("content-length");
-  if (!strict && length !== null && Number(length) <= onePiece) return readWhole(response);
-  const reader = response.body?.getReader();
-  return reader ? { kind: "stream", reader } : { kind: "none" };
-}
-
-function readWhole(response: Response): AnswerBody | Promise<AnswerBody> {
-  const bytes = Bun.peek(response.bytes());
-  return bytes instanceof Promise ? bytes.then((read) => ({ kind: "whole", bytes: read })) : { kind: "whole", bytes };
 }

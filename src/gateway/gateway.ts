@@ -65,7 +65,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       parts.validate(route, call.body);
       const head = createUpstreamHead({ ...call, grant, anthropicVersion: parts.anthropicVersion, ...traceparentOf(arrival) });
       seen.sentAt = clock.elapsed();
-      return respond(call, await forward(call, head));
+      return await respond(call, await forward(call, head));
     } catch (error) {
       if (!(error instanceof Refusal) && !(error instanceof ConsumerLeft)) parts.onFault(error, arrival.id);
       await recorder.refused(arrival, { error, ...seen });

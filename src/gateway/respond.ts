@@ -8,9 +8,10 @@ import type { Recorder } from "./recorder.ts";
 import { createTap, type TapEnd } from "./tap.ts";
 import type { ChunkReader } from "./upload.ts";
 import { createUsageFilter } from "./usage-filter.ts";
+import type { UsageHeaders } from "./usage-headers.ts";
 
 /** Sends an answer down, and has its end recorded whatever that is. */
-export type Respond = (call: Call, answer: Answer) => Response;
+export type Respond = (call: Call, answer: Answer) => Response | Promise<Response>;
 
 /** What sending answers down is made of. Milliseconds; 0 switches a timer off. */
 export type RespondParts = {
@@ -24,6 +25,8 @@ export type RespondParts = {
   readonly errorEvent: boolean;
   /** Closes a consumer's connection soon, without an end of its answer. */
   readonly breakOff: (request: Request) => void;
+  /** What whole answers tell of their usage; absent where nobody asked for it. */
+  readonly usageHeaders?: UsageHeaders;
 };
 
 /** Creates the way down. */
@@ -35,13 +38,15 @@ export function createRespond(parts: RespondParts): Respond {
     const headers = readDownstreamHeaders(answer.headers, body.kind !== "stream");
     addOwnHeaders(headers, call, answer);
     switch (body.kind) {
-      case "none":
-        void recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
-        return new Response(null, { status, headers });
+      case "none": {
+        const durable = recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
+        return whenDurable(durable, new Response(null, { status, headers }), call);
+      }
       case "whole": {
+        addUsageHeaders(headers, call, answer, body.bytes);
         const kept = keepWhole(body.bytes, parts.keepBytes);
-        void recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
-        return new Response(body.bytes, { status, headers });
+        const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
+        return whenDurable(durable, new Response(body.bytes, { status, headers }), call);
       }
       case "stream": {
         const decoded = call.spliced && isEventStream(answer.headers) ? decode(body.reader, headers) : undefined;
@@ -49,6 +54,21 @@ export function createRespond(parts: RespondParts): Respond {
       }
     }
   };
+
+  function addUsageHeaders(headers: Headers, call: Call, answer: Answer, bytes: Uint8Array): void {
+    const usage = parts.usageHeaders?.(call, answer, bytes) ?? {};
+    for (const name in usage) headers.set(name, usage[name] ?? "");
+  }
+
+  /** Where records have to be durable first, one that is not in time breaks the connection in place of the answer. */
+  function whenDurable(durable: Promise<boolean> | undefined, response: Response, { request }: Call): Response | Promise<Response> {
+    if (!durable) return response;
+    return durable.then((shown) => {
+      if (shown) return response;
+      parts.breakOff(request);
+      return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
+    });
+  }
 
   /** Only a consumer whose upstream is read on in its absence can have left by now. */
   function endOf({ request }: Call): TapEnd {

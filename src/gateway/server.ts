@@ -10,8 +10,8 @@ export type GatewayServer = {
   readonly port: number;
   /** Takes no new connections; those that are open go on. */
   readonly close: () => void;
-  /** Ends every connection that is left. */
-  readonly end: () => Promise<void>;
+  /** Waits until what was answered has been sent, `withinMs` at most, and ends every connection that is left. */
+  readonly end: (withinMs: number) => Promise<void>;
 };
 
 /** What a server is opened with. */
@@ -56,11 +56,17 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
     url: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
     port: server.port ?? port,
     close: () => void server.stop(false),
-    end: () => server.stop(true),
+    end,
     hold: (request) => server.timeout(request, 0),
     rest: (request) => server.timeout(request, keepAliveSeconds),
     breakOff: (request) => server.timeout(request, 1),
   };
+
+  async function end(withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    while (server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(5);
+    await server.stop(true);
+  }
 
   async function closeAfter(answering: Answering): Promise<Response | undefined> {
     const answer = await answering;

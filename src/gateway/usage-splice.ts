@@ -7,8 +7,8 @@ import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
  */
 export function spliceUsage(body: Uint8Array): Uint8Array | undefined {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  // Most bodies name no stream at all, and a native search tells so at once.
-  if (!bytes.includes('"stream"')) return undefined;
+  // Most bodies name no stream at all, and a native search tells so at once; a name with an escape in it is the same name.
+  if (!bytes.includes('"stream"') && !bytes.includes("\\u00")) return undefined;
   const members = scanObject(bytes);
   if (!members || !isTrue(bytes, findMember(members, "stream"))) return undefined;
   const options = findMember(members, "stream_options");

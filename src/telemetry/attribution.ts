@@ -7,8 +7,8 @@ export type BodyAttribution = { readonly user?: string; readonly session?: strin
 /** Header values longer than this are no names. Characters. */
 const longest = 1000;
 
-/** Reads who and what an exchange belongs to: headers first, then what a body says; what is malformed is left out and named. */
-export function readAttribution(headers: AttributionHeaders, body: BodyAttribution): Attribution {
+/** Reads who and what an exchange belongs to: headers first, then what a body says, then `defaultSession`; what is malformed is left out and named. */
+export function readAttribution(headers: AttributionHeaders, body: BodyAttribution, defaultSession?: string): Attribution {
   const ignored: string[] = [];
   const text = (name: string): string | undefined => {
     const value = headers[name]?.trim();
@@ -21,7 +21,7 @@ export function readAttribution(headers: AttributionHeaders, body: BodyAttributi
   const tags = headers["x-langfuse-tags"]?.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
   const all: Attribution = {
     user: text("x-user-id") ?? body.user,
-    session: text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session,
+    session: text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session ?? defaultSession,
     tags: tags && tags.length > 0 ? tags : undefined,
     metadata,
     trace_name: text("x-langfuse-trace-name"),

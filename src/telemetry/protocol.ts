@@ -2,6 +2,7 @@ import type { Capture, CaptureFacts, KeptBytes } from "../domain/capture.ts";
 import type { LogConfig, TelemetryConfig } from "../config/config.ts";
 import type { DropReason } from "../outbox/outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
+import type { Tally } from "./tally.ts";
 
 /** What the worker is opened with; plain data, since it crosses a thread. */
 export type WorkerSettings = {
@@ -47,6 +48,8 @@ export type Answers = {
   /** The worker's metrics in Prometheus' text form. */
   readonly metrics: string;
   readonly metricsJson: readonly unknown[];
+  /** Of all exchanges so far, where a session is set for those that name none; empty elsewhere. */
+  readonly tally: Tally;
 };
 
 /** Lengths of a capture's bytes: request head, tail and total, then the answer's. */

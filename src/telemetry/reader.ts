@@ -12,12 +12,17 @@ import { readAttribution } from "./attribution.ts";
 export type ExchangeReader = (capture: Capture) => Exchange;
 
 /** What reading needs: dialects by name, and prices. */
-export type ReaderParts = { readonly findDialect: (name: string) => Dialect | undefined; readonly prices: PriceBook };
+export type ReaderParts = {
+  readonly findDialect: (name: string) => Dialect | undefined;
+  readonly prices: PriceBook;
+  /** The session of an exchange that names none. */
+  readonly defaultSession?: string;
+};
 
 const noUsage: Usage = sumUsage({}, { source: "none" });
 
 /** Creates the reader; it takes any bytes and never throws. */
-export function createExchangeReader({ findDialect, prices }: ReaderParts): ExchangeReader {
+export function createExchangeReader({ findDialect, prices, defaultSession }: ReaderParts): ExchangeReader {
   return (capture) => {
     const dialect = capture.dialect === undefined ? undefined : findDialect(capture.dialect);
     const place = { method: capture.method, path: capture.path };
@@ -60,8 +65,8 @@ export function createExchangeReader({ findDialect, prices }: ReaderParts): Exch
       output: answer.output,
       modalities: request.modalities,
       usage,
-      ...readCost(prices, capture, { kind, model, usage, outcome: ending.outcome }),
-      attribution: readAttribution(capture.attribution, request),
+      ...readCost(prices, capture, { kind, model, usage, output: answer.output, outcome: ending.outcome }),
+      attribution: readAttribution(capture.attribution, request, defaultSession),
       project_id: capture.projectId,
       token_id: capture.tokenId,
     };
@@ -100,21 +105,28 @@ function readUsage({ request: sent, response, status }: Capture, kind: ExchangeK
   return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
 }
 
-type Work = Pick<Exchange, "kind" | "model" | "usage" | "outcome">;
+type Work = Pick<Exchange, "kind" | "model" | "usage" | "output" | "outcome">;
 
 /** Only work of a model is paid for: who asks for an answer again is told the same usage again. */
-function readCost(prices: PriceBook, { provider, startedAt, status }: Capture, { kind, model, usage, outcome }: Work): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+function readCost(prices: PriceBook, { provider, startedAt, status }: Capture, work: Work): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+  const { kind, model, usage, outcome } = work;
   if (kind === "other") return {};
   const priced = prices.price({ provider, model, usage, at: startedAt });
   switch (priced.kind) {
     case "priced":
-      return { cost_nano_usd: String(priced.nanoUsd), cost: priced.cost };
+      return isPartlyCounted(work) ? { unpriced: true } : { cost_nano_usd: String(priced.nanoUsd), cost: priced.cost };
     case "unpriced":
       return { unpriced: true };
     case "free":
       // Work that nobody counted (audio is billed by its length) has a price that nobody knows.
       return outcome === "answered" && !isError(status) && !isCounted(usage) ? { unpriced: true } : {};
   }
+}
+
+/** Text can be estimated; sounds and images can't. */
+function isPartlyCounted({ usage, output }: Work): boolean {
+  if (usage.source !== "estimated") return false;
+  return output?.kind === "binary" || (output?.kind === "choices" && output.choices.some(({ media = [] }) => media.length > 0));
 }
 
 function isError(status = 200): boolean {

@@ -6,7 +6,7 @@ import type { Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./
 /** The request thread's end of telemetry. */
 export type Telemetry = {
   readonly hand: Hand;
-  /** Asks the worker; `undefined` where it doesn't answer in time. */
+  /** Asks the worker, which has everything by then that was handed over before; `undefined` where it doesn't answer in time. */
   readonly ask: <Q extends Question>(question: Q) => Promise<Answers[Q] | undefined>;
   readonly state: () => { readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number }; readonly lost: number; readonly restarts: number };
   /** Hands over what waits, lets sinks take what they can within `flushMs`, and ends the worker; returns how many records stay in the outbox. */
@@ -168,6 +168,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   function ask<Q extends Question>(question: Q): Promise<Answers[Q] | undefined> {
     const id = nextQuestion;
     nextQuestion += 1;
+    flush();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         questions.delete(id);

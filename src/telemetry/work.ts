@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { Registry } from "@prometheus-io/client";
 import type { Capture } from "../domain/capture.ts";
 import type { Exchange } from "../domain/exchange.ts";
-import { openLog } from "../lib/log.ts";
+import { createLog } from "../lib/log.ts";
+import { openLogOutput } from "../lib/log-output.ts";
 import { createDelivery, type Delivery } from "../outbox/delivery.ts";
 import type { DropReason, Outbox } from "../outbox/outbox.ts";
 import { openSqliteOutbox } from "../outbox/sqlite-outbox.ts";
@@ -16,6 +17,7 @@ import { type Answers, type CaptureBatch, type Question, readBatch, type WorkerS
 import { createExchangeReader } from "./reader.ts";
 import { createRefusalFlood } from "./refusal-flood.ts";
 import { registerSinkMetrics } from "./sink-metrics.ts";
+import { createTally } from "./tally.ts";
 import { toRecord } from "./to-record.ts";
 
 /** All that happens with captures, off the request thread. */
@@ -33,11 +35,16 @@ const floodEveryMs = 5_000;
 
 /** Opens the outbox and the sinks; throws what is wrong with them in words. */
 export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, version }: WorkerSettings): Promise<TelemetryWork> {
-  const log = openLog(logSettings, { rotates: true });
+  const output = openLogOutput(logSettings, { rotates: true, buffered: true });
+  const log = createLog(logSettings, output);
+  const exchangeLog = createLog(logSettings, output, { closed: true });
   const sinks = await openSinks(telemetry.sinks, { dataDir, version });
   const outbox = openOutbox();
   const deliveries = sinks.map(({ sink, bodies, sample }) => createDelivery({ outbox, sink, bodies, sample, log }));
-  const read = createExchangeReader({ findDialect: findDialectNamed, prices: createPriceBook() });
+  const { defaultSession } = telemetry;
+  const prices = createPriceBook();
+  const read = createExchangeReader({ findDialect: findDialectNamed, prices, ...(defaultSession === undefined ? {} : { defaultSession }) });
+  const tally = createTally();
   const flood = createRefusalFlood({ perMinute: telemetry.refusalsPerMinute, now: Date.now });
   const registry = new Registry();
   const metrics = createExchangeMetrics(registry);
@@ -60,6 +67,7 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
       const pending = Math.max(0, ...sinks.map(({ sink }) => outbox.counts(sink.name).pending));
       await Promise.all(sinks.map(({ sink }) => sink.close?.()));
       outbox.close();
+      output.flush();
       return pending;
     },
   };
@@ -95,7 +103,8 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
     for (const delivery of deliveries) delivery.wake();
     for (const exchange of exchanges) {
       metrics.observe(exchange);
-      logExchange(log, exchange);
+      if (defaultSession !== undefined) tally.add(exchange);
+      logExchange(exchangeLog, exchange);
     }
   }
 
@@ -114,6 +123,7 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
       status: readStatus,
       metrics: () => registry.metrics(),
       metricsJson: () => registry.getMetricsAsJSON(),
+      tally: tally.read,
     };
     return answers[question]();
   }

@@ -1,0 +1,81 @@
+import type { Config } from "../config/config.ts";
+import type { Finding } from "./checks/check.ts";
+import { checkClock } from "./checks/check-clock.ts";
+import { checkConfiguration } from "./checks/check-configuration.ts";
+import { checkFolder, checkRoom } from "./checks/check-folder.ts";
+import { checkDescriptors, checkUpstreamRequests } from "./checks/check-limits.ts";
+import { checkPort } from "./checks/check-port.ts";
+import { checkSink } from "./checks/check-sink.ts";
+import { checkUpstream } from "./checks/check-upstream.ts";
+import type { CliCommand, ExitCode } from "./command.ts";
+import { formatForeign, formatJson } from "./format.ts";
+import { loadConfig } from "./load-config.ts";
+import { type Options, readFlags } from "./serve.ts";
+import { readVersion } from "./version.ts";
+
+const help = `
+Reads the same settings as weir serve, and leaves no record anywhere. Fine beside a server that runs.
+
+  $ weir doctor
+  $ weir doctor --config-only --env production.env
+
+The exit code is 0 where nothing failed, 3 where upstreams or sinks can't be reached and nothing else failed, else 1.
+`;
+
+/** `weir doctor`. */
+export const doctorCommand: CliCommand = {
+  register(program) {
+    program
+      .command("doctor")
+      .description("say what is wrong with the configuration, this machine, the upstreams and the sinks, and how to mend it")
+      .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
+      .option("--env <file>", "the file with environment variables (.env)")
+      .option("--config-only", "check the configuration alone")
+      .option("--json", "as JSON")
+      .addHelpText("after", help)
+      .action(examine);
+  },
+};
+
+async function examine({ configOnly, json, ...files }: Options): Promise<void> {
+  const result = await loadConfig({ flags: readFlags(files) });
+  const configuration = checkConfiguration(result);
+  const rest = configOnly || result.kind === "faults" ? [] : await examineMachine(result.config);
+  const findings = [...configuration, ...rest];
+  const complete = configOnly || result.kind === "ok";
+  console.log(json ? formatJson({ ok: judge(findings) === 0, checks: findings }) : describe(findings, Boolean(complete)).join("\n"));
+  process.exit(judge(findings));
+}
+
+async function examineMachine({ host, port, dataDir, gateway, telemetry }: Config): Promise<readonly Finding[]> {
+  const about = { dataDir, version: readVersion().version };
+  const [machine, upstreams, sinks] = await Promise.all([
+    Promise.all([
+      checkPort({ host, port }),
+      ...(telemetry.enabled ? [checkFolder("data folder", dataDir, "DATA_DIR"), checkRoom(dataDir, telemetry)] : []),
+      checkDescriptors(),
+      checkUpstreamRequests(process.env),
+    ]),
+    Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
+    Promise.all(telemetry.sinks.map((choice) => checkSink(choice, about))),
+  ]);
+  const clock = checkClock(upstreams.flatMap(({ skewMs }) => skewMs ?? []));
+  return [...machine, ...(clock === undefined ? [] : [clock]), ...upstreams.map(({ finding }) => finding), ...sinks];
+}
+
+function judge(findings: readonly Finding[]): ExitCode {
+  const failed = findings.filter(({ state }) => state === "fail");
+  if (failed.length === 0) return 0;
+  return failed.every(({ unreachable }) => unreachable) ? 3 : 1;
+}
+
+function describe(findings: readonly Finding[], complete: boolean): readonly string[] {
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  const lines = findings.flatMap(({ state, name, message, advice }) => [
+    `${state.padEnd(4)}  ${name.padEnd(width)}  ${formatForeign(message)}`,
+    ...(advice === undefined ? [] : [`${" ".repeat(width + 8)}${advice}`]),
+  ]);
+  const count = (wanted: Finding["state"]) => findings.filter(({ state }) => state === wanted).length;
+  const sum = `${count("ok")} ok, ${count("warn")} to look at, ${count("fail")} failed`;
+  return [...lines, complete ? sum : `${sum}; the rest is checked once the configuration is right`];
+}

@@ -1,0 +1,62 @@
+import type { ChunkReader } from "./upload.ts";
+
+/** The body of an answer: one piece that is here already, or bytes that still flow. */
+export type AnswerBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "whole"; readonly bytes: Uint8Array }
+  | { readonly kind: "stream"; readonly reader: ChunkReader };
+
+/** Which bodies are taken whole before their head goes down; bytes. */
+export type WholeBodies = {
+  /** Bodies of this declared length at most, of any type. */
+  readonly declared: number;
+  /** JSON bodies of this length at most, declared or not. */
+  readonly json: number;
+};
+
+/**
+ * A body of a declared length that a socket takes at once was whole when its head was sent: in one piece it costs half as much,
+ * and what breaks it off breaks it before its head.
+ */
+export const smallBodies: WholeBodies = { declared: 65_536, json: 0 };
+
+/** Reads a body as far as it has to be whole. */
+export function readAnswerBody(method: string, response: Response, { declared, json }: WholeBodies): AnswerBody | Promise<AnswerBody> {
+  const { status, headers } = response;
+  if (method === "HEAD" || status === 204 || status === 304) return { kind: "none" };
+  const length = headers.get("content-length");
+  if (length !== null && Number(length) <= declared) return readWhole(response);
+  const reader = response.body?.getReader();
+  if (!reader) return { kind: "none" };
+  const isJson = json > 0 && /^application\/(?:[\w.+-]+\+)?json\b/i.test(headers.get("content-type") ?? "");
+  return isJson ? collect(reader, json) : { kind: "stream", reader };
+}
+
+function readWhole(response: Response): AnswerBody | Promise<AnswerBody> {
+  const bytes = Bun.peek(response.bytes());
+  return bytes instanceof Promise ? bytes.then((read) => ({ kind: "whole", bytes: read })) : { kind: "whole", bytes };
+}
+
+/** Collects a body up to `limit` bytes; one that is longer goes on as a stream from its beginning. */
+async function collect(reader: ChunkReader, limit: number): Promise<AnswerBody> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || !value) return { kind: "whole", bytes: Buffer.concat(chunks, size) };
+    chunks.push(value);
+    size += value.length;
+    if (size > limit) return { kind: "stream", reader: putBack(chunks, reader) };
+  }
+}
+
+function putBack(chunks: readonly Uint8Array[], reader: ChunkReader): ChunkReader {
+  const waiting = [...chunks];
+  return {
+    read: async () => {
+      const value = waiting.shift();
+      return value ? { done: false, value } : reader.read();
+    },
+    cancel: () => reader.cancel(),
+  };
+}
