@@ -7,7 +7,9 @@ import { createLog, type Log } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createTelemetryWorker } from "./create-worker.ts";
+import { detach } from "./detach.ts";
 import { loadConfig } from "./load-config.ts";
+import { keepPidFile } from "./pid-file.ts";
 import { describeStart } from "./start-message.ts";
 import { readVersion } from "./version.ts";
 
@@ -31,14 +33,19 @@ export function addServeOptions(command: Command): Command {
     .option("--log-level <level>", "what is logged (LOG_LEVEL, info)")
     .option("--file-event-log <file>", "where exchanges are written as JSON lines (FILE_EVENT_LOG)")
     .option("-k, --key <key>", "the key of one Anthropic-compatible upstream (ANTHROPIC_API_KEY)")
-    .option("-u, --url <url>", "the base URL of that upstream (ANTHROPIC_BASE_URL)");
+    .option("-u, --url <url>", "the base URL of that upstream (ANTHROPIC_BASE_URL)")
+    .option("--detach", "run in the background; ends once it listens, with the process id printed")
+    .option("--pid-file <file>", "where the process id is noted while it runs (with --detach <DATA_DIR>/weir.pid)");
 }
 
 /** Runs the gateway until a signal ends it. */
-export async function serve(options: Options): Promise<void> {
+export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
   const config = accept(await loadConfig({ flags: readFlags(options) }));
+  const pidPath = pidFile === undefined ? undefined : String(pidFile);
+  if (inBackground) return detach(config, process.argv.slice(2), pidPath);
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   const app = await start(config, log);
+  if (pidPath !== undefined) notePid(pidPath);
   announce(config, app, log);
   drainOnSignal(app, log);
 }
@@ -66,6 +73,15 @@ export async function start(config: Config, log: Log): Promise<App> {
     return await openApp({ config, log, version: readVersion().version, createWorker: createTelemetryWorker, viaProxy: usesProxy() });
   } catch (error) {
     complain([readStartFault(error, config)]);
+    process.exit(1);
+  }
+}
+
+function notePid(path: string): void {
+  try {
+    keepPidFile(path);
+  } catch (error) {
+    complain([`--pid-file must name a file that can be written: ${error instanceof Error ? error.message : String(error)}`]);
     process.exit(1);
   }
 }

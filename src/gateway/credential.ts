@@ -31,6 +31,9 @@ export type AdmissionConfig = {
   readonly ownHosts: readonly string[];
 };
 
+/** What every token of ours begins with. */
+const tokenPrefix = "sk-weir-";
+
 const nowhere: ReadonlySet<CredentialPlace> = new Set();
 const everywhere: ReadonlySet<CredentialPlace> = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]);
 
@@ -43,8 +46,10 @@ export function createAdmission(config: AdmissionConfig): Admission {
 
   return (route, headers, search) => {
     if (route.probe) return { emptied: everywhere };
-    if (open && !hasSecrets) return passOpen(route, headers);
     const credentials = listCredentials(headers, search);
+    // A token of ours is never anything else, least of all a key that goes upstream; none is known here.
+    if (credentials.some(({ value }) => value.startsWith(tokenPrefix))) throw new Refusal("token_unknown");
+    if (open && !hasSecrets) return passOpen(route, headers);
     if (credentials.some(({ value }) => isManagementToken(value))) {
       throw new Refusal("invalid_api_key", { message: "The management token opens no provider. Send the gateway's key or a token of a project." });
     }
@@ -80,10 +85,10 @@ export function createAdmission(config: AdmissionConfig): Admission {
 
 function isOwnHost(host: string, ownHosts: readonly string[]): boolean {
   const name = host.replace(/:\d+$/, "").toLowerCase();
-  return name === "localhost" || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name) || ownHosts.includes(name);
+  return /^(?:.+\.)?localhost$/.test(name) || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name) || ownHosts.includes(name);
 }
 
-/** Every credential that a request carries, each place once. */
+/** Every credential that a request carries. */
 export function listCredentials(headers: HeaderValues, search: string): readonly Credential[] {
   const found: Credential[] = [];
   const add = (place: CredentialPlace, value: string | undefined) => {
@@ -95,19 +100,19 @@ export function listCredentials(headers: HeaderValues, search: string): readonly
   add("x-goog-api-key", headers["x-goog-api-key"]);
   add("api-key", headers["api-key"]);
   add("x-weir-key", headers["x-weir-key"]);
-  if (search.includes("key=")) add("query", readQueryKey(search));
+  if (search.includes("key=")) for (const key of readQueryKeys(search)) add("query", key);
   if ("sec-websocket-protocol" in headers) add("subprotocol", readSubprotocolKey(headers["sec-websocket-protocol"] ?? ""));
   return found;
 }
 
-function readQueryKey(search: string): string | undefined {
-  const raw = /[?&]key=([^&]*)/.exec(search)?.[1];
-  if (raw === undefined) return undefined;
-  try {
-    return decodeURIComponent(raw.replaceAll("+", " "));
-  } catch {
-    return raw;
-  }
+function readQueryKeys(search: string): readonly string[] {
+  return Array.from(search.matchAll(/[?&]key=([^&]*)/g), ([, raw = ""]) => {
+    try {
+      return decodeURIComponent(raw.replaceAll("+", " "));
+    } catch {
+      return raw;
+    }
+  });
 }
 
 /** Browsers can't set headers on a WebSocket, so OpenAI's SDK puts the key into a subprotocol. */

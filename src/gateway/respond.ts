@@ -106,7 +106,7 @@ export function createRespond(parts: RespondParts): Respond {
 /** What every answer tells of us. Milliseconds in `server-timing` (https://www.w3.org/TR/server-timing/). */
 function addOwnHeaders(headers: Headers, call: Call, { sentAt, headAt }: Answer): void {
   addIds(headers, call);
-  headers.set("server-timing", `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`);
+  headers.append("server-timing", `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`);
 }
 
 /** Names the exchange and its trace; `x-request-id` stays the upstream's where it gave one. */

@@ -62,6 +62,23 @@ test("with the first and the last part, model and usage survive any size between
   expect(salvageJson(text.slice(0, 100), text.slice(-150))).toMatchObject({ id: "c1", model: "m", usage, tier: null });
 });
 
+test("of a conversation whose middle is missing the first and the latest messages are there", () => {
+  const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: `message ${index}` }));
+  const text = JSON.stringify({ model: "m", messages, stream: true });
+  const salvaged = salvageJson(text.slice(0, 60), text.slice(-120));
+  expect(salvaged).toMatchObject({ model: "m", stream: true });
+  const kept = salvaged?.["messages"] as readonly unknown[];
+  expect(kept[0]).toEqual(messages[0]);
+  expect(kept.at(-1)).toEqual(messages.at(-1));
+  expect(kept.length).toBeLessThan(8);
+});
+
+test("a list that is unlike the one that was cut is not added to it", () => {
+  const text = JSON.stringify({ messages: Array(20).fill({ role: "user" }), tools: Array(20).fill({ name: "f" }) });
+  const salvaged = salvageJson(text.slice(0, 50), text.slice(-50));
+  expect(JSON.stringify(salvaged)).not.toContain("name");
+});
+
 test("a request's members after its messages are found, and those of a tool's schema aren't taken for them", () => {
   const tools = [
     { function: { parameters: { properties: { model: { type: "string" }, stream: { type: "boolean" } } } } },

@@ -1,3 +1,5 @@
+import { readJsonEnd } from "./json-end.ts";
+
 /** An object out of JSON that was cut. */
 export type Salvaged = Readonly<Record<string, unknown>>;
 
@@ -11,11 +13,27 @@ const maxTries = 4;
 
 /**
  * Reads a JSON object whose end (`head` alone) or middle (`head` and `tail`) is missing: what was whole before the cut,
- * the text that was being written included, and the members at the end. `undefined` where the head is no JSON object.
+ * the text that was being written included, and what stands whole at the end: members, and elements of the list that was cut. `undefined` where the head is no JSON object.
  */
 export function salvageJson(head: string, tail?: string): Salvaged | undefined {
   const value = asObject(parse(closeJson(withoutCutUsage(head)).text));
-  return value && { ...value, ...(tail === undefined ? {} : salvageEnd(tail)) };
+  return value && (tail === undefined ? value : addTail(value, tail));
+}
+
+function addTail(value: Salvaged, tail: string): Salvaged {
+  const end = readJsonEnd(tail);
+  return end === undefined ? { ...value, ...salvageEnd(tail) } : { ...addElements(value, end.elements), ...end.members };
+}
+
+/** The last member of the head is the list that the tail goes on with, if what stands in them is alike. */
+function addElements(value: Salvaged, elements: readonly unknown[]): Salvaged {
+  const [name, list] = Object.entries(value).at(-1) ?? [];
+  if (name === undefined || !Array.isArray(list) || !isAlike(list[0], elements[0])) return value;
+  return { ...value, [name]: [...(list as readonly unknown[]), ...elements] };
+}
+
+function isAlike(one: unknown, other: unknown): boolean {
+  return Object.keys(asObject(one) ?? {})[0] === Object.keys(asObject(other) ?? {})[0];
 }
 
 /** Reads the members at the end of a JSON text whose beginning is missing, `usage` and the model before all; empty where there are none. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { TelemetryConfig } from "../../config/config.ts";
@@ -45,7 +46,7 @@ async function findExisting(path: string): Promise<string> {
 
 /** What the system says against it; rights alone don't tell of full disks and read-only file systems. */
 async function tryToWrite(folder: string): Promise<string | undefined> {
-  const probe = join(folder, `.weir-doctor-${process.pid}`);
+  const probe = join(folder, `.weir-doctor-${randomUUID()}`);
   try {
     await writeFile(probe, "", { flag: "wx", mode: 0o600 });
     await rm(probe);

@@ -1,0 +1,59 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { Config } from "../config/config.ts";
+import { complain } from "./command.ts";
+import { isAlive, readPid } from "./pid-file.ts";
+import { ownCommand } from "./runtime-settings.ts";
+
+/** A start that takes longer than this has failed. Milliseconds. */
+const startsWithinMs = 30_000;
+const lookEveryMs = 25;
+
+/**
+ * Starts this very command in the background and ends this process: once it listens, with its process id printed, else
+ * with what it said. A pid file of a process that is gone is written over; whether one runs, the port and the outbox say.
+ */
+export async function detach(config: Config, args: readonly string[], pidFile = join(config.dataDir, "weir.pid")): Promise<never> {
+  const path = resolve(pidFile);
+  const before = readPid(path);
+  const logFile = resolve(config.log.file ?? join(config.dataDir, "weir.log"));
+  try {
+    for (const folder of [config.dataDir, dirname(path), dirname(logFile)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const output = openSync(logFile, "a", 0o600);
+    const from = Bun.file(logFile).size;
+    const child = startInBackground([...args.filter((arg) => arg !== "--detach"), `--pid-file=${path}`], logFile, output);
+    closeSync(output);
+    if (await listens(child, path)) {
+      console.log(String(child.pid));
+      complain([`Weir runs in the background and logs to ${logFile}. Stop it with: kill ${child.pid}`]);
+      process.exit(0);
+    }
+    complain([(await Bun.file(logFile).slice(from).text()).trim() || `It has not begun to listen; ${logFile} may say why`]);
+  } catch (error) {
+    complain([`It can't be started in the background: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  if (before !== undefined && isAlive(before)) complain([`${path} names process ${before}, which runs: stop it first if it is a Weir`]);
+  process.exit(1);
+}
+
+function startInBackground(args: readonly string[], logFile: string, output: number): Bun.Subprocess {
+  const child = Bun.spawn([...ownCommand(args)], {
+    // Its lines go to a file that it rotates itself; what the runtime says goes to the same.
+    env: { ...process.env, LOG_FILE: logFile },
+    stdio: ["ignore", output, output],
+    detached: true,
+  });
+  child.unref();
+  return child;
+}
+
+/** Whether it has come to listen, which is when it notes itself; one that takes too long is ended. */
+async function listens(child: Bun.Subprocess, pidFile: string): Promise<boolean> {
+  const until = performance.now() + startsWithinMs;
+  while (performance.now() < until && child.exitCode === null && child.signalCode === null) {
+    if (readPid(pidFile) === child.pid) return true;
+    await Bun.sleep(lookEveryMs);
+  }
+  child.kill("SIGKILL");
+  return false;
+}
