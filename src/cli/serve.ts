@@ -12,6 +12,7 @@ import { loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
 import { describeStart } from "./start-message.ts";
 import { readVersion } from "./version.ts";
+import { configOfWorker, readWorkerNumber, superviseWorkers } from "./workers.ts";
 
 /** Options as the command line has them, by camel-cased name. */
 export type Options = Readonly<Record<string, string | boolean>>;
@@ -40,9 +41,12 @@ export function addServeOptions(command: Command): Command {
 
 /** Runs the gateway until a signal ends it. */
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
-  const config = accept(await loadConfig({ flags: readFlags(options) }));
+  const whole = accept(await loadConfig({ flags: readFlags(options) }));
+  const worker = readWorkerNumber();
+  const config = worker === undefined ? whole : configOfWorker(whole, worker);
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
+  if (worker === undefined && config.lifecycle.workers > 1) return superviseWorkers(config);
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   const app = await start(config, log);
   if (pidPath !== undefined) notePid(pidPath);

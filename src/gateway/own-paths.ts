@@ -10,13 +10,16 @@ const reserved = /^\/(?:manage|admin)(?:\/|$)|^\/api\/docs$/;
 export function createOwnPaths(paths: Readonly<Record<string, OwnPath>>): OwnPaths {
   const byPath = new Map(Object.entries(paths));
   return {
-    find({ url, method }) {
+    find({ url }) {
       const path = pathOf(url);
-      const own = byPath.get(path) ?? (reserved.test(path) ? notFound : undefined);
-      // Claude Code asks for a sign of life at paths that are not ours.
-      return own && (method === "GET" || method === "HEAD" || own === notFound ? own : methodNotAllowed);
+      return byPath.get(path) ?? (reserved.test(path) ? notFound : undefined);
     },
   };
+}
+
+/** A page, which can be read and nothing else. */
+export function readOnly(page: OwnPath): OwnPath {
+  return (request) => (request.method === "GET" || request.method === "HEAD" ? page(request) : methodNotAllowed(request));
 }
 
 function pathOf(url: string): string {

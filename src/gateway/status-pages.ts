@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import type { Cors } from "./cors.ts";
 import type { UpstreamHealth, UpstreamStatus } from "./health.ts";
-import type { OwnPath } from "./own-paths.ts";
+import { type OwnPath, readOnly } from "./own-paths.ts";
 
 /** What can be asked about telemetry; `undefined` where it is switched off or doesn't answer. */
 export type TelemetryQuestions = {
@@ -25,9 +25,9 @@ export type StatusPagesParts = {
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
 export function createStatusPages({ config, version, health, telemetry, cors, draining }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
-  const open = (path: OwnPath): OwnPath => withCors(cors, path);
+  const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
   const { path: metricsPath, token, enabled } = config.metrics;
-  const guarded = (path: OwnPath): OwnPath => (request) => (isAllowed(request, token) ? path(request) : unauthorized());
+  const guarded = (path: OwnPath): OwnPath => readOnly((request) => (isAllowed(request, token) ? path(request) : unauthorized()));
   const text: OwnPath = async () => new Response(await telemetry.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
   const json: OwnPath = async () => Response.json(await telemetry.metricsJson());
   const either: OwnPath = (request) => (request.headers.get("accept")?.includes("application/json") ? json(request) : text(request));
@@ -89,6 +89,8 @@ function writeStatus({ outbox, sinks }: OutboxStatus) {
 
 function withCors(cors: Cors, path: OwnPath): OwnPath {
   return async (request) => {
+    const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
+    if (preflight) return preflight;
     const answer = await path(request);
     const origin = request.headers.get("origin");
     if (origin !== null) cors.apply(origin, answer.headers);

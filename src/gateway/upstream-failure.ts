@@ -1,5 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
-import type { Call } from "./call.ts";
+import { type Call, ConsumerLeft } from "./call.ts";
 import type { CallEnd } from "./forward.ts";
 
 const unreachable = new Map([
@@ -21,7 +21,8 @@ export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined,
   if (ending === "connect") return new Refusal("upstream_timeout", { message: `No connection to ${name} could be made in time. Send the request again later.`, cause: error });
   if (error instanceof Refusal) return error;
   const upload = call.body.kind === "stream" ? call.body.upload.failure() : undefined;
-  if (upload) return upload;
+  if (upload instanceof Refusal) return upload;
+  if (upload) return new ConsumerLeft("The consumer closed the connection in the middle of its upload.", { cause: upload });
   const why = readReason(error);
   if (why) return new Refusal("upstream_unreachable", { message: `${name} could not be reached: ${why}. Send the request again later.`, cause: error });
   return new Refusal("upstream_failed", { cause: error });
