@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
+import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { complain } from "./command.ts";
@@ -13,26 +14,38 @@ const lookEveryMs = 25;
  * Starts this very command in the background and ends this process: once it listens, with its process id printed, else
  * with what it said. A pid file of a process that is gone is written over; whether one runs, the port and the outbox say.
  */
-export async function detach(config: Config, args: readonly string[], pidFile = join(config.dataDir, "weir.pid")): Promise<never> {
+export async function detach(
+  config: Config,
+  args: readonly string[],
+  pidFile = join(config.dataDir, "weir.pid"),
+): Promise<never> {
   const path = resolve(pidFile);
   const before = readPid(path);
   const logFile = resolve(config.log.file ?? join(config.dataDir, "weir.log"));
   try {
-    for (const folder of [config.dataDir, dirname(path), dirname(logFile)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [config.dataDir, dirname(path), dirname(logFile)])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
     const output = openSync(logFile, "a", 0o600);
     const from = Bun.file(logFile).size;
-    const child = startInBackground([...args.filter((arg) => arg !== "--detach"), `--pid-file=${path}`], logFile, output);
+    const child = startInBackground(
+      [...args.filter((arg) => arg !== "--detach"), `--pid-file=${path}`],
+      logFile,
+      output,
+    );
     closeSync(output);
-    if (await listens(child, path)) {
+    if (await listens(child, path, config)) {
       console.log(String(child.pid));
       complain([`Weir runs in the background and logs to ${logFile}. Stop it with: kill ${child.pid}`]);
       process.exit(0);
     }
-    complain([(await Bun.file(logFile).slice(from).text()).trim() || `It has not begun to listen; ${logFile} may say why`]);
+    complain([
+      (await Bun.file(logFile).slice(from).text()).trim() || `It has not begun to listen; ${logFile} may say why`,
+    ]);
   } catch (error) {
     complain([`It can't be started in the background: ${error instanceof Error ? error.message : String(error)}`]);
   }
-  if (before !== undefined && isAlive(before)) complain([`${path} names process ${before}, which runs: stop it first if it is a Weir`]);
+  if (before !== undefined && isAlive(before))
+    complain([`${path} names process ${before}, which runs: stop it first if it is a Weir`]);
   process.exit(1);
 }
 
@@ -47,13 +60,24 @@ function startInBackground(args: readonly string[], logFile: string, output: num
   return child;
 }
 
-/** Whether it has come to listen, which is when it notes itself; one that takes too long is ended. */
-async function listens(child: Bun.Subprocess, pidFile: string): Promise<boolean> {
+/** Whether it has come to listen; one that takes too long is ended. */
+async function listens(child: Bun.Subprocess, pidFile: string, { host, port }: Config): Promise<boolean> {
   const until = performance.now() + startsWithinMs;
   while (performance.now() < until && child.exitCode === null && child.signalCode === null) {
-    if (readPid(pidFile) === child.pid) return true;
+    // A single process notes itself when it listens, one that starts several of them before they do.
+    if (readPid(pidFile) === child.pid && (port === 0 || (await accepts(host, port)))) return true;
     await Bun.sleep(lookEveryMs);
   }
   child.kill("SIGKILL");
   return false;
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((tell) => {
+    const socket = connect({ host, port }, () => {
+      socket.destroy();
+      tell(true);
+    });
+    socket.once("error", () => tell(false));
+  });
 }

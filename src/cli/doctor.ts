@@ -27,7 +27,9 @@ export const doctorCommand: CliCommand = {
   register(program) {
     program
       .command("doctor")
-      .description("say what is wrong with the configuration, this machine, the upstreams and the sinks, and how to mend it")
+      .description(
+        "say what is wrong with the configuration, this machine, the upstreams and the sinks, and how to mend it",
+      )
       .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
       .option("--env <file>", "the file with environment variables (.env)")
       .option("--config-only", "check the configuration alone")
@@ -40,10 +42,12 @@ export const doctorCommand: CliCommand = {
 async function examine({ configOnly, json, ...files }: Options): Promise<void> {
   const result = await loadConfig({ flags: readFlags(files) });
   const configuration = checkConfiguration(result);
-  const rest = configOnly || result.kind === "faults" ? [] : await examineMachine(result.config);
+  const rest = result.kind === "faults" || configOnly === true ? [] : await examineMachine(result.config);
   const findings = [...configuration, ...rest];
-  const complete = configOnly || result.kind === "ok";
-  console.log(json ? formatJson({ ok: judge(findings) === 0, checks: findings }) : describe(findings, Boolean(complete)).join("\n"));
+  const complete = result.kind === "ok" || configOnly === true;
+  console.log(
+    json ? formatJson({ ok: judge(findings) === 0, checks: findings }) : describe(findings, complete).join("\n"),
+  );
   process.exit(judge(findings));
 }
 
@@ -54,13 +58,18 @@ async function examineMachine({ host, port, dataDir, gateway, telemetry }: Confi
       checkPort({ host, port }),
       ...(telemetry.enabled ? [checkFolder("data folder", dataDir, "DATA_DIR"), checkRoom(dataDir, telemetry)] : []),
       checkDescriptors(),
-      checkUpstreamRequests(process.env),
     ]),
     Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
     Promise.all(telemetry.sinks.map((choice) => checkSink(choice, about))),
   ]);
   const clock = checkClock(upstreams.flatMap(({ skewMs }) => skewMs ?? []));
-  return [...machine, ...(clock === undefined ? [] : [clock]), ...upstreams.map(({ finding }) => finding), ...sinks];
+  return [
+    ...machine,
+    checkUpstreamRequests(process.env),
+    ...(clock === undefined ? [] : [clock]),
+    ...upstreams.map(({ finding }) => finding),
+    ...sinks,
+  ];
 }
 
 function judge(findings: readonly Finding[]): ExitCode {

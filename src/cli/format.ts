@@ -49,6 +49,11 @@ export function formatTable(texts: readonly (readonly string[])[], numbers: read
 export function formatJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) => {
     if (typeof member !== "object" || member === null || Array.isArray(member)) return member;
-    return Object.fromEntries(Object.entries(member).map(([name, inner]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), inner]));
+    return Object.fromEntries(
+      Object.entries(member).map(([name, inner]) => [
+        name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+        inner,
+      ]),
+    );
   });
 }

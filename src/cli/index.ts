@@ -1,4 +1,5 @@
 export { doctorCommand } from "./doctor.ts";
+export { mockCommand } from "./mock.ts";
 export { outboxCommand } from "./outbox.ts";
 export { runCommand } from "./run.ts";
 export { serveCommand } from "./serve.ts";

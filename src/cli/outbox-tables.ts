@@ -10,9 +10,16 @@ export function describeStatus({ bytes, deadLetters, bodiesShed, sinks }: Stored
     const numbers = [counts.received, counts.delivered, counts.pending, counts.rejected, dropped, counts.sampledOut];
     return [name, ...numbers.map(formatCount), formatDuration(counts.lagSeconds * 1000)];
   });
-  const reasons = sinks.flatMap(({ name, counts }) => Object.entries(counts.dropped).map(([reason, count]) => `${name} lost ${formatCount(count)} (${reason})`));
+  const reasons = sinks.flatMap(({ name, counts }) =>
+    Object.entries(counts.dropped).map(([reason, count]) => `${name} lost ${formatCount(count)} (${reason})`),
+  );
   const shed = bodiesShed > 0 ? [`${formatNumberOf(bodiesShed, "record")} lost their bodies to save room`] : [];
-  return [...formatTable([head, ...rows], [1, 2, 3, 4, 5, 6, 7]), ...reasons, ...shed, `${formatNumberOf(deadLetters, "dead letter")}, ${formatBytes(bytes)} on the disk`];
+  return [
+    ...formatTable([head, ...rows], [1, 2, 3, 4, 5, 6, 7]),
+    ...reasons,
+    ...shed,
+    `${formatNumberOf(deadLetters, "dead letter")}, ${formatBytes(bytes)} on the disk`,
+  ];
 }
 
 /** Dead letters, each a line. */

@@ -11,9 +11,11 @@ import { describeLetters, describeStatus } from "./outbox-tables.ts";
 import { accept, type Options, readFlags } from "./serve.ts";
 
 const help = `
-Works on <DATA_DIR>/outbox.db, beside the server that runs on it or without one. Of the outbox of a program's run:
+Works on <DATA_DIR>/outbox.db, beside the server that runs on it or without one. A program's run has an outbox of its own,
+and so has each of several processes on one port:
 
   $ DATA_DIR=~/.local/share/weir/runs/1 weir outbox
+  $ DATA_DIR=data/worker-0 weir outbox
 
 A dead letter is a record that a sink refused for good; "weir outbox dead" says why.
 
@@ -27,10 +29,16 @@ The exit code is 0 where it was done, 1 where it failed, 2 for a mistake in the 
 /** `weir outbox`. */
 export const outboxCommand: CliCommand = {
   register(program) {
-    const outbox = program.command("outbox").description("show what waits for the sinks, and see to what they refused").addHelpText("after", help);
-    const add = (name: string, about: string, isDefault = false) => addFiles(outbox.command(name, { isDefault }).description(about));
+    const outbox = program
+      .command("outbox")
+      .description("show what waits for the sinks, and see to what they refused")
+      .addHelpText("after", help);
+    const add = (name: string, about: string, isDefault = false) =>
+      addFiles(outbox.command(name, { isDefault }).description(about));
     add("status", "count what each sink got, has to get, and refused", true).action(showStatus);
-    withSink(add("dead", "list the dead letters, the newest first")).option("--limit <number>", "how many at most", "20").action(showDead);
+    withSink(add("dead", "list the dead letters, the newest first"))
+      .option("--limit <number>", "how many at most", "20")
+      .action(showDead);
     withSink(add("retry", "give the dead letters to their sinks again")).action(retry);
     withSink(add("purge", "forget the dead letters for good")).option("--yes", "don't ask first").action(purge);
   },
@@ -53,7 +61,9 @@ async function showStatus({ json, ...files }: Options): Promise<void> {
 }
 
 async function showDead({ json, sink, limit, ...files }: Options): Promise<void> {
-  const most = /^[1-9]\d{0,3}$/.test(String(limit)) ? Number(limit) : refuse(`--limit must be a number from 1 to 9999, not "${String(limit)}"`);
+  const most = /^[1-9]\d{0,3}$/.test(String(limit))
+    ? Number(limit)
+    : refuse(`--limit must be a number from 1 to 9999, not "${String(limit)}"`);
   const letters = await atDesk(files, sink, (desk, name) => desk.deadLetters(name, most));
   const rows = letters.map(({ at, ...letter }) => ({ ...letter, at: new Date(at).toISOString() }));
   print(json, { deadLetters: rows }, letters.length === 0 ? ["There are no dead letters."] : describeLetters(letters));
@@ -62,14 +72,19 @@ async function showDead({ json, sink, limit, ...files }: Options): Promise<void>
 async function retry({ json, sink, ...files }: Options): Promise<void> {
   const retried = await atDesk(files, sink, (desk, name) => desk.retryDead(name));
   const when = "by the server that runs on this DATA_DIR within seconds, or else when it starts";
-  const words = retried === 0 ? "There are no dead letters to try again." : `${formatNumberOf(retried, "dead letter")} will be given to ${sinkName(sink)} again: ${when}.`;
+  const words =
+    retried === 0
+      ? "There are no dead letters to try again."
+      : `${formatNumberOf(retried, "dead letter")} will be given to ${sinkName(sink)} again: ${when}.`;
   print(json, { retried }, [words]);
 }
 
 async function purge({ json, sink, yes, ...files }: Options): Promise<void> {
   if (yes !== true && !agrees(sink)) refuse("Nothing was forgotten. Say --yes where nobody can be asked.");
   const purged = await atDesk(files, sink, (desk, name) => desk.purgeDead(name));
-  print(json, { purged }, [purged === 0 ? "There are no dead letters." : `${formatNumberOf(purged, "dead letter")} forgotten.`]);
+  print(json, { purged }, [
+    purged === 0 ? "There are no dead letters." : `${formatNumberOf(purged, "dead letter")} forgotten.`,
+  ]);
 }
 
 function agrees(sink: Options[string] | undefined): boolean {
@@ -81,7 +96,11 @@ function sinkName(sink: Options[string] | undefined): string {
 }
 
 /** Does something with the dead letters of one sink or of all; a sink that the outbox doesn't know is a mistake. */
-function atDesk<T>(files: Options, sink: Options[string] | undefined, work: (desk: DeadLetterDesk, sink: string | undefined) => T): Promise<T> {
+function atDesk<T>(
+  files: Options,
+  sink: Options[string] | undefined,
+  work: (desk: DeadLetterDesk, sink: string | undefined) => T,
+): Promise<T> {
   const name = sink === undefined ? undefined : String(sink);
   return onOutbox(files, ({ path }) => {
     const known = readStoredStatus({ path }).sinks.map((each) => each.name);
@@ -103,7 +122,8 @@ function describeUnknown(name: string, known: readonly string[]): string {
 /** Does something with the outbox file that the settings name, or ends the program with what is wrong with it. */
 async function onOutbox<T>(files: Options, work: (file: { readonly path: string }) => T): Promise<T> {
   const { dataDir, telemetry } = accept(await loadConfig({ flags: readFlags(files) }));
-  if (telemetry.outbox.backend === "memory") refuse("EVENT_BUS=in-memory keeps its outbox for the server's own time: ask the server's /health.");
+  if (telemetry.outbox.backend === "memory")
+    refuse("EVENT_BUS=in-memory keeps its outbox for the server's own time: ask the server's /health.");
   try {
     return work({ path: join(dataDir, "outbox.db") });
   } catch (error) {

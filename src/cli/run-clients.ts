@@ -17,6 +17,9 @@ const clients = [
   { variable: "GOOGLE_GEMINI_BASE_URL", provider: "gemini", path: "", setting: "GEMINI_BASE_URL" },
 ] as const;
 
+/** It has GitHub's own models where it was told of no provider. */
+const copilot = { variable: "COPILOT_PROVIDER_BASE_URL", provider: "copilot", path: undefined } as const;
+
 /** What stands for the gateway's URL in a program's arguments. */
 export const urlPlaceholder = "{weir}";
 
@@ -39,18 +42,18 @@ export function findCopilotProvider(env: Texts): Provider | undefined {
   const { COPILOT_PROVIDER_BASE_URL: value, COPILOT_PROVIDER_TYPE: type = "openai" } = env;
   const baseUrl = url().safeParse(value);
   if (!baseUrl.success || (type !== "openai" && type !== "anthropic")) return undefined;
-  return createCustomProvider("copilot", { baseUrl: baseUrl.data, dialect: type }, registry.families);
+  return createCustomProvider(copilot.provider, { baseUrl: baseUrl.data, dialect: type }, registry.families);
 }
 
 /** The environment of a program whose calls are to come to the gateway at `url`: its own, but for base URLs. */
 export function createChildEnvironment(env: Texts, gateway: string, providers: readonly Provider[]): Texts {
-  const names = [...clients, { variable: "COPILOT_PROVIDER_BASE_URL", provider: "copilot", path: undefined }];
-  const baseUrls = names.flatMap(({ variable, provider, path }) => {
-    const own = env[variable] ?? clients.map((client) => (client.provider === provider ? env[client.variable] : undefined)).find(Boolean);
-    const baseUrl = findBaseUrl(own, path, providers.find(({ name }) => name === provider));
-    return baseUrl === undefined ? [] : [[variable, gateway + baseUrl]];
-  });
-  return { ...env, ...withoutRuntimeSettings(env), ...withoutProxy(env), ...Object.fromEntries(baseUrls) };
+  const baseUrls: Record<string, string> = {};
+  for (const { variable, provider: wanted, path } of [...clients, copilot]) {
+    const provider = providers.find(({ name }) => name === wanted);
+    const after = findBaseUrl(env[variable] ?? findOther(env, wanted), path, provider);
+    if (after !== undefined) baseUrls[variable] = gateway + after;
+  }
+  return { ...env, ...withoutRuntimeSettings(env), ...withoutProxy(env), ...baseUrls };
 }
 
 /** The program's command as it is started: its arguments know the gateway's URL. */
@@ -59,8 +62,18 @@ export function createChildCommand(command: readonly string[], gateway: string, 
   return [program, ...codexOptions(program, args, env), ...args];
 }
 
+/** What another variable says of where the same calls go. */
+function findOther(env: Texts, wanted: string): string | undefined {
+  const other = clients.find(({ provider, variable }) => provider === wanted && Boolean(env[variable]));
+  return other && env[other.variable];
+}
+
 /** What a client's variable holds after the gateway's URL: its own kind of URL, so that it adds to it what it would add to its own. */
-function findBaseUrl(own: string | undefined, path: string | undefined, provider: Provider | undefined): string | undefined {
+function findBaseUrl(
+  own: string | undefined,
+  path: string | undefined,
+  provider: Provider | undefined,
+): string | undefined {
   const read = url().safeParse(own);
   const isItsOwn = provider !== undefined && read.success && read.data === provider.baseUrl;
   return isItsOwn ? `/${provider.name}${read.data.endsWith("/v1") ? "/v1" : ""}` : path;

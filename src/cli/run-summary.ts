@@ -18,7 +18,15 @@ export type RunSummary = {
 };
 
 /** The lines that a person reads when the program has ended. */
-export function describeRun({ program, durationMs, url, session, tally, records, pending }: RunSummary): readonly string[] {
+export function describeRun({
+  program,
+  durationMs,
+  url,
+  session,
+  tally,
+  records,
+  pending,
+}: RunSummary): readonly string[] {
   const ran = `weir: ${program} ran ${formatDuration(durationMs)}`;
   if (tally === undefined) return [`${ran}; nothing was recorded, because TELEMETRY is off`];
   if (tally.calls === 0) {
@@ -30,10 +38,19 @@ export function describeRun({ program, durationMs, url, session, tally, records,
   const { slowest } = tally;
   const facts = [
     ...(tally.failures.length > 0 ? [["errors", describeFailures(tally)]] : []),
-    ...(slowest ? [["slowest", `${slowest.model ?? slowest.path}, ${formatDuration(slowest.durationMs)} (exchange ${slowest.id})`]] : []),
+    ...(slowest
+      ? [
+          [
+            "slowest",
+            `${slowest.model ?? slowest.path}, ${formatDuration(slowest.durationMs)} (exchange ${slowest.id})`,
+          ],
+        ]
+      : []),
     ["records", records.length > 0 ? records.join(", ") : "none: no sink is configured"],
     ["session", session],
-    ...(pending > 0 ? [["waiting", `${formatNumberOf(pending, "record")} that no sink has taken yet; the next run delivers them`]] : []),
+    ...(pending > 0
+      ? [["waiting", `${formatNumberOf(pending, "record")} that no sink has taken yet; the next run delivers them`]]
+      : []),
   ];
   return [
     `${ran}: ${formatNumberOf(tally.calls, "call")}, ${describeCost(tally)}`,
@@ -44,7 +61,16 @@ export function describeRun({ program, durationMs, url, session, tally, records,
 
 const head = ["model", "calls", "errors", "input", "cached", "output", "cost", "slowest"];
 
-function describeModel({ model, provider, calls, errors, usage, estimated, slowestMs, ...money }: ModelTally): readonly string[] {
+function describeModel({
+  model,
+  provider,
+  calls,
+  errors,
+  usage,
+  estimated,
+  slowestMs,
+  ...money
+}: ModelTally): readonly string[] {
   const { input_cached: cached = 0, output = 0, output_reasoning = 0, output_audio = 0, output_image = 0 } = usage;
   const answered = output + output_reasoning + output_audio + output_image;
   const asked = sumUsage(usage, { source: "none" }).total - cached - answered;

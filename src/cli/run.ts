@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import type { Command } from "commander";
 import type { App } from "../app.ts";
-import type { Config } from "../config/config.ts";
 import { createLog } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
+import type { OutboxStatus } from "../outbox/status.ts";
 import type { Tally } from "../telemetry/tally.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { formatJson } from "./format.ts";
@@ -23,7 +23,7 @@ Both forms:
 ${forms}
 
 With a program, the gateway listens on a free port of this machine, and the program finds it in OPENAI_BASE_URL,
-OPENAI_API_BASE, ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL (Claude Code, Gemini CLI, every SDK), and in
+OPENAI_API_BASE, ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL (Claude Code, Gemini CLI, the SDKs), and in
 COPILOT_PROVIDER_BASE_URL where Copilot CLI was told to use a provider. ${urlPlaceholder} in its arguments stands for the
 gateway's URL, for what is told by arguments alone; codex is told by itself where CODEX_API_KEY is set:
 
@@ -50,7 +50,9 @@ const serverOptions = { port: "--port", addr: "--addr", detach: "--detach", pidF
 export const runCommand: CliCommand = {
   register(program) {
     const command = program.command("run").usage("[options] [-- <program> [arguments]]");
-    addServeOptions(command.description("run a program and see all that it asks of models; without one, run the gateway"))
+    addServeOptions(
+      command.description("run a program and see all that it asks of models; without one, run the gateway"),
+    )
       .option("--json", "print what the program used as JSON")
       .argument("[program...]")
       .addHelpText("after", help)
@@ -66,7 +68,8 @@ async function run(words: readonly string[], options: Options, command: Command)
   if (at === -1) return serve(serving);
   if (program.length === 0) refuse(command, "There is no program after --");
   for (const [name, flag] of Object.entries(serverOptions)) {
-    if (name in options) refuse(command, `${flag} is for a server; a run has a free port of its own and ends with its program`);
+    if (name in options)
+      refuse(command, `${flag} is for a server; a run has a free port of its own and ends with its program`);
   }
   const folder = await takeFolder();
   const code = await runProgram(program, serving, { folder, json: json === true });
@@ -87,7 +90,11 @@ async function takeFolder(): Promise<RunFolder> {
   }
 }
 
-async function runProgram(program: readonly string[], options: Options, { folder, json }: { folder: RunFolder; json: boolean }): Promise<number> {
+async function runProgram(
+  program: readonly string[],
+  options: Options,
+  { folder, json }: { folder: RunFolder; json: boolean },
+): Promise<number> {
   const { env } = process;
   const session = `run-${new Date().toISOString().replace(/\D/g, "").slice(0, 14)}-${randomBytes(3).toString("hex")}`;
   const config = accept(await loadRunConfig({ flags: readFlags(options), env, dataDir: folder.path, session }));
@@ -97,7 +104,7 @@ async function runProgram(program: readonly string[], options: Options, { folder
   const startedAt = performance.now();
   const { code, fault } = await runChild(createChildCommand(program, app.url, childEnv), childEnv);
   const durationMs = performance.now() - startedAt;
-  const ended = await endRun(app, config);
+  const ended = await endRun(app);
   const about = { program: basename(program[0] ?? ""), durationMs, url: app.url, session, ...ended };
   if (fault !== undefined) complain([`weir: ${fault}`]);
   else complain(json ? [formatJson({ exitCode: code, ...about })] : describeRun(about));
@@ -105,11 +112,13 @@ async function runProgram(program: readonly string[], options: Options, { folder
 }
 
 /** Lets the last answers end, and asks what came of all of them. */
-async function endRun({ telemetry, drain }: App, { telemetry: settings }: Config): Promise<Pick<RunSummary, "tally" | "records" | "pending">> {
-  let tally: Tally | undefined;
+async function endRun({ telemetry, drain }: App): Promise<Pick<RunSummary, "tally" | "records" | "pending">> {
+  const found: { tally?: Tally | undefined; status?: OutboxStatus | undefined } = {};
   const pending = await drain(async () => {
-    tally = await telemetry?.ask("tally");
+    found.tally = await telemetry?.ask("tally");
+    found.status = await telemetry?.ask("status");
   });
-  const records = settings.sinks.map(({ name, values }) => String(values["path"] ?? values["baseUrl"] ?? values["endpoint"] ?? name));
+  const { tally, status } = found;
+  const records = status?.sinks.map(({ name, target }) => (name === "file" ? target : `${name} (${target})`)) ?? [];
   return { records, pending, ...(tally === undefined ? {} : { tally }) };
 }

@@ -21,5 +21,11 @@ export function ownCommand(args: readonly string[]): readonly string[] {
 function readBunArguments(script: string): readonly string[] {
   if (Bun.main.startsWith("/$bunfs/")) return [];
   const bunfig = join(import.meta.dir, "../../bunfig.toml");
-  return ["--no-env-file", ...(existsSync(bunfig) ? [`--config=${bunfig}`] : []), "--no-install", "--max-http-header-size=131072", script];
+  return [
+    "--no-env-file",
+    ...(existsSync(bunfig) ? [`--config=${bunfig}`] : []),
+    "--no-install",
+    "--max-http-header-size=131072",
+    script,
+  ];
 }

@@ -17,10 +17,19 @@ import { configOfWorker, readWorkerNumber, superviseWorkers } from "./workers.ts
 /** Options as the command line has them, by camel-cased name. */
 export type Options = Readonly<Record<string, string | boolean>>;
 
+const help = `
+Examples:
+  $ weir
+  $ weir serve --port 8080 --env production.env
+  $ weir serve --detach --pid-file /run/weir.pid && kill "$(cat /run/weir.pid)"
+
+The exit code is 0 after a signal to stop, 1 where it can't start, 2 for a mistake in the options or the settings.
+`;
+
 /** `weir serve`, which is also `weir` alone. */
 export const serveCommand: CliCommand = {
   register(program) {
-    addServeOptions(program.command("serve", { isDefault: true }).alias("server").description("run the gateway")).action(serve);
+    addServeOptions(program.command("serve", { isDefault: true }).alias("server").description("run the gateway")).addHelpText("after", help).action(serve);
   },
 };
 
@@ -46,10 +55,13 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const config = worker === undefined ? whole : configOfWorker(whole, worker);
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
-  if (worker === undefined && config.lifecycle.workers > 1) return superviseWorkers(config);
+  if (worker === undefined && config.lifecycle.workers > 1) {
+    if (pidPath !== undefined) notePid(pidPath);
+    return superviseWorkers(config);
+  }
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   const app = await start(config, log);
-  if (pidPath !== undefined) notePid(pidPath);
+  if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   announce(config, app, log);
   drainOnSignal(app, log);
 }

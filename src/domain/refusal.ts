@@ -29,6 +29,7 @@ const catalogue = {
   request_timeout: [408, "The request stopped arriving. Send it again, without pauses in its body."],
   param_not_allowed: [400, "A parameter has a value that is not allowed here. Change or leave out the parameter."],
   header_required: [400, "A header that is required here is missing. Send it."],
+  head_invalid: [400, "This request names its host or its length twice. Send each once."],
   body_invalid: [400, "This body is not a valid request. Correct it and send it again."],
   budget_exceeded: [402, "The budget is spent. Wait until it renews, or ask for a larger one."],
   model_unpriced: [
@@ -70,10 +71,11 @@ export const refusalCodes: readonly RefusalCode[] = Object.keys(catalogue).filte
 /** A status that a refusal can have. */
 export type RefusalStatus = (typeof catalogue)[RefusalCode][0];
 
-/** Headers without which a refusal would be misunderstood: both vendors' SDKs repeat a 429 unless they are told not to. */
+/** Headers without which a refusal would be misunderstood: both vendors' SDKs repeat a 429 unless they are told not to, and where a request ends that names two lengths nobody knows. */
 const ownHeaders: Partial<Record<RefusalCode, Readonly<Record<string, string>>>> = {
   quota_exceeded: { "x-should-retry": "false" },
   concurrency_exceeded: { "retry-after": "1" },
+  head_invalid: { connection: "close" },
   draining: { "retry-after": "1" },
   dependency_unavailable: { "retry-after": "1" },
 };

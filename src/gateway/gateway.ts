@@ -1,6 +1,7 @@
 import { Refusal } from "../domain/refusal.ts";
 import { type Arrival, type Clock, readArrival } from "./arrival.ts";
 import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
+import { checkHead } from "./check-head.ts";
 import type { Cors } from "./cors.ts";
 import type { Admission } from "./credential.ts";
 import type { Forward } from "./forward.ts";
@@ -49,8 +50,8 @@ export function createGateway(parts: GatewayParts): Gateway {
     return answer;
   }
 
-  function traceparentOf({ traceId, spanId }: Arrival): { traceparent?: string } {
-    return parts.propagateTrace ? { traceparent: `00-${traceId}-${spanId}-01` } : {};
+  function traceparentOf({ traceId, spanId }: Arrival): string | undefined {
+    return parts.propagateTrace ? `00-${traceId}-${spanId}-01` : undefined;
   }
 
   async function carry(arrival: Arrival): Promise<Response> {
@@ -58,12 +59,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     try {
       const route = (seen.route = findRoute(arrival));
       if (!route) throw new Refusal("not_found");
+      checkHead(arrival.headers);
       const grant = admit(route, arrival.headers, arrival.search);
       seen.known = true;
       const call = await readCall(arrival, route, parts.limits);
       seen.body = call.body;
       parts.validate(route, call.body);
-      const head = createUpstreamHead({ ...call, grant, anthropicVersion: parts.anthropicVersion, ...traceparentOf(arrival) });
+      const head = createUpstreamHead(call, grant, { anthropicVersion: parts.anthropicVersion, traceparent: traceparentOf(arrival) });
       seen.sentAt = clock.elapsed();
       return await respond(call, await forward(call, head));
     } catch (error) {

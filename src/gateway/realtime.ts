@@ -2,6 +2,7 @@ import type { Server, WebSocketHandler } from "bun";
 import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { type Arrival, type Clock, readArrival } from "./arrival.ts";
+import { checkHead } from "./check-head.ts";
 import type { Admission } from "./credential.ts";
 import { dial } from "./dial.ts";
 import { readDownstreamHeaders } from "./headers.ts";
@@ -50,9 +51,10 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       try {
         const route = (seen.route = findRoute(arrival));
         if (!route) throw new Refusal("not_found");
+        checkHead(arrival.headers);
         const grant = admit(route, arrival.headers, arrival.search);
         seen.known = true;
-        const head = createUpstreamHead({ ...arrival, route, grant, anthropicVersion: parts.anthropicVersion });
+        const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, { anthropicVersion: parts.anthropicVersion });
         const dialled = await dial(head, { maxMessageBytes: parts.maxWsMessageBytes, timeoutMs: parts.proxyTimeoutMs, signal: request.signal });
         if (dialled.kind === "answered") return passRefusal(arrival, route, dialled.response);
         const { socket } = dialled;

@@ -10,7 +10,7 @@ const everything: Grant["emptied"] = new Set(["authorization", "x-api-key", "x-g
 function head(provider: Provider, headers: Record<string, string>, grant: Grant, search = "", traceparent?: string) {
   const route = createRoutes([provider], provider.name)({ method: "POST", path: `/${provider.name}/v1/x`, search, headers });
   if (!route) throw new Error("no route");
-  return createUpstreamHead({ route, headers, search, grant, anthropicVersion: "2023-06-01", ...(traceparent ? { traceparent } : {}) });
+  return createUpstreamHead({ route, headers, search }, grant, { anthropicVersion: "2023-06-01", traceparent });
 }
 
 test("a granted key takes its place and every other credential is emptied", () => {

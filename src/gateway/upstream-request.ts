@@ -7,20 +7,19 @@ import type { Route } from "./route.ts";
 /** The head of a request as the upstream gets it. */
 export type UpstreamHead = { readonly url: string; readonly headers: Record<string, string> };
 
-/** What of an exchange the head is made of. */
-export type HeadSource = {
-  readonly route: Route;
-  readonly headers: HeaderValues;
-  readonly search: string;
-  readonly grant: Grant;
+/** What of an exchange its head is made of. */
+export type HeadSource = { readonly route: Route; readonly headers: HeaderValues; readonly search: string };
+
+/** What goes up beside what the consumer sent. */
+export type HeadAdditions = {
   /** Sent where an Anthropic call has no version. */
   readonly anthropicVersion: string;
   /** Sent where the consumer sent none; absent where traces aren't propagated. */
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
 };
 
 /** Makes the head of the upstream request: the consumer's, less what is ours, with the key that was granted. */
-export function createUpstreamHead({ route, headers, search, grant, anthropicVersion, traceparent }: HeadSource): UpstreamHead {
+export function createUpstreamHead({ route, headers, search }: HeadSource, grant: Grant, { anthropicVersion, traceparent }: HeadAdditions): UpstreamHead {
   const { provider } = route;
   const up = readUpstreamHeaders(headers, emptiedHeaders(grant.emptied));
   if (grant.emptied.has("subprotocol")) removeKeySubprotocol(up);
@@ -51,6 +50,7 @@ function placeKey(up: Record<string, string>, place: KeyPlace, key: string): voi
 /** The consumer's query byte for byte, without a `key` that is replaced, with what the provider's configuration adds. */
 function readUpstreamSearch(search: string, provider: Provider, grant: Grant): string {
   const kept = grant.emptied.has("query") ? removeQueryKey(search) : search;
+  if (!provider.query && provider.keyIn !== "query") return kept;
   const added = { ...provider.query, ...(grant.key !== undefined && provider.keyIn === "query" ? { key: grant.key } : {}) };
   const more = Object.entries(added).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   if (more.length === 0) return kept;

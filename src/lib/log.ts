@@ -12,9 +12,31 @@ export type LogSettings = { readonly level: pino.LevelWithSilent; readonly forma
 const secretNames = ["authorization", "key", "token", "secret", "password", "apiKey", "cookie"];
 const redact = { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: "[secret]" };
 
-/** Creates a log over an output; one whose every fact is known (`closed`) does without the net, which costs more than the line. */
-export function createLog({ level, format }: LogSettings, output: LogOutput, { closed = false }: { readonly closed?: boolean } = {}): Log {
-  const stream: DestinationStream = format === "pretty" ? createPrettyPrinter(output) : output;
+/** Creates a log over an output. */
+export function createLog({ level, format }: LogSettings, output: LogOutput): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, ...(closed ? {} : { redact }) }, stream);
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, redact }, openStream(format, output));
+}
+
+/** Writes lines of the same form, whose facts are all known to be fit for a log. */
+export type FactLog = {
+  readonly writes: (level: pino.Level) => boolean;
+  readonly write: (level: pino.Level, facts: Readonly<Record<string, unknown>>, phrase: string) => void;
+};
+
+/** Creates a log without the net: for the line of every exchange, which would cost several times as much with it. */
+export function createFactLog({ level: least, format }: LogSettings, output: LogOutput): FactLog {
+  const stream = openStream(format, output);
+  const threshold = least === "silent" ? Number.POSITIVE_INFINITY : pino.levels.values[least] ?? 0;
+  const writes: FactLog["writes"] = (level) => (pino.levels.values[level] ?? 0) >= threshold;
+  return {
+    writes,
+    write(level, facts, phrase) {
+      if (writes(level)) stream.write(`${JSON.stringify({ level, time: new Date().toISOString(), ...facts, msg: phrase })}\n`);
+    },
+  };
+}
+
+function openStream(format: LogSettings["format"], output: LogOutput): DestinationStream {
+  return format === "pretty" ? createPrettyPrinter(output) : output;
 }

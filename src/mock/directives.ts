@@ -52,7 +52,10 @@ const largestText = 1_000_000_000;
 const mostChunks = 1_000_000;
 const defaultEvents = 5;
 
-type Rule = readonly [pattern: RegExp, effect: (before: Omit<Directives, "model">, first: number, second: number) => Omit<Directives, "model">];
+type Rule = readonly [
+  pattern: RegExp,
+  effect: (before: Omit<Directives, "model">, first: number, second: number) => Omit<Directives, "model">,
+];
 
 const rules: readonly Rule[] = [
   [/^(400|401|403|404|429|500|503|529)$/, (d, status) => ({ ...d, status })],
@@ -62,7 +65,10 @@ const rules: readonly Rule[] = [
   [/^cut-byte-(\d+)$/, (d, bytes) => ({ ...d, break: { kind: "reset", afterBytes: bytes } })],
   [/^cut(?:-(\d+))?$/, (d, events) => ({ ...d, break: { kind: "reset", afterEvents: events || defaultEvents } })],
   [/^fin(?:-(\d+))?$/, (d, events) => ({ ...d, break: { kind: "fin", afterEvents: events || defaultEvents } })],
-  [/^error-event(?:-(\d+))?$/, (d, events) => ({ ...d, break: { kind: "error-event", afterEvents: events || defaultEvents } })],
+  [
+    /^error-event(?:-(\d+))?$/,
+    (d, events) => ({ ...d, break: { kind: "error-event", afterEvents: events || defaultEvents } }),
+  ],
   [/^noterm$/, (d) => ({ ...d, noTerminator: true })],
   [/^big-(\d+)$/, (d, bytes) => says(d, { answer: { kind: "big", length: Math.min(bytes, largestText) } })],
   [

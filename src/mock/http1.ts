@@ -111,7 +111,7 @@ export function createMessageReader(parts: MessageParts): MessageReader {
       if (bytes.length > maxLineBytes) fail("a line of more than 16 KB in a chunked body");
       return 0;
     }
-    take(view(bytes).latin1Slice(0, end));
+    take(view(bytes).toString("latin1", 0, end));
     return end + 2;
   }
 
@@ -150,7 +150,7 @@ export function createMessageReader(parts: MessageParts): MessageReader {
 
 /** A head's first line and its fields, in order, names as they were written. */
 export function parseHead(bytes: Uint8Array): { readonly startLine: string; readonly headers: readonly Header[] } {
-  const [startLine = "", ...lines] = view(bytes).latin1Slice().split("\r\n");
+  const [startLine = "", ...lines] = view(bytes).toString("latin1").split("\r\n");
   const headers: Header[] = [];
   for (const line of lines) {
     const colon = line.indexOf(":");

@@ -31,7 +31,8 @@ export function createIds(seed: number): Ids {
 
 function inBase62(count: number): string {
   let text = "";
-  for (let left = count; text.length < counterLength; left = Math.floor(left / 62)) text = alphabet.charAt(left % 62) + text;
+  for (let left = count; text.length < counterLength; left = Math.floor(left / 62))
+    text = alphabet.charAt(left % 62) + text;
   return text;
 }
 

@@ -63,7 +63,7 @@ function sampleText(schema: Json, name: string): string {
 
 function typeOf(schema: Json): string | undefined {
   const { type } = schema;
-  const named = Array.isArray(type) ? type.find((one) => one !== "null") : type;
+  const named: unknown = Array.isArray(type) ? type.find((one) => one !== "null") : type;
   return textOf(named)?.toLowerCase() ?? ("properties" in schema ? "object" : undefined);
 }
 

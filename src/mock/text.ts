@@ -58,3 +58,8 @@ export function shortened(text: Text, length: number): Text {
     },
   };
 }
+
+/** Text in pieces of this many characters. */
+export function* fragments(text: string, length: number): Generator<string> {
+  for (let at = 0; at < text.length; at += length) yield text.slice(at, at + length);
+}

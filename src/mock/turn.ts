@@ -46,7 +46,8 @@ export function composeTurn(prompt: Prompt, wishes: Wishes, choice = 0): Turn {
   const calls = callsOf(prompt, wishes);
   const whole = calls.length > 0 ? fixedText("") : answerText(prompt, wishes, choice);
   const text = prompt.maxTokens === undefined ? whole : shortened(whole, prompt.maxTokens * 4);
-  const reasoning = prompt.thinks || wishes.think ? `The question is "${brief(prompt.question)}". A short answer will do.` : "";
+  const reasoning =
+    prompt.thinks || wishes.think ? `The question is "${brief(prompt.question)}". A short answer will do.` : "";
   const spoken = text.length + (calls.length > 0 ? JSON.stringify(calls).length : 0);
   return {
     text,
@@ -94,5 +95,5 @@ function inputUsage({ inputTokens, cache }: Prompt): UsageBuckets {
 
 function brief(text: string): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length <= 60 ? line : `${[...line.slice(0, 60)].slice(0, -1).join("")}…`;
+  return line.length <= 60 ? line : `${line.slice(0, 59).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

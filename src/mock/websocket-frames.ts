@@ -2,7 +2,12 @@
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** One frame, unmasked. */
-export type Frame = { readonly opcode: number; readonly fin: boolean; readonly masked: boolean; readonly payload: Uint8Array };
+export type Frame = {
+  readonly opcode: number;
+  readonly fin: boolean;
+  readonly masked: boolean;
+  readonly payload: Uint8Array;
+};
 
 /** Reads frames from bytes as they come; a frame larger than `maxBytes` ends the reading. */
 export function createFrameReader({

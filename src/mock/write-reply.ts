@@ -32,7 +32,8 @@ export async function writeReply(wire: Wire, reply: Reply, options: { readonly h
 
 async function writeSteps(wire: Wire, head: string, body: StepBody): Promise<Ending> {
   const frame = body.length === undefined ? chunk : plain;
-  const iterator = Symbol.asyncIterator in body.steps ? body.steps[Symbol.asyncIterator]() : body.steps[Symbol.iterator]();
+  const iterator =
+    Symbol.asyncIterator in body.steps ? body.steps[Symbol.asyncIterator]() : body.steps[Symbol.iterator]();
   let pending: (string | Uint8Array)[] = [head];
   let size = head.length;
 

@@ -1,15 +1,16 @@
-/** The ids that were seen last, at most `max` of them. */
+/** The ids that were seen last: at most `max` of them, and never fewer than half as many. */
 export function createRecentIds({ max }: { readonly max: number }) {
-  const ids = new Set<string>();
+  let young = new Set<string>();
+  // Forgetting half of them at once costs nothing; to look for the oldest one with each that comes would.
+  let old: ReadonlySet<string> = new Set();
 
   return {
-    has: (id: string): boolean => ids.has(id),
+    has: (id: string): boolean => young.has(id) || old.has(id),
     add(id: string): void {
-      ids.add(id);
-      if (ids.size <= max) return;
-      // A set keeps the order in which it was filled.
-      const [oldest] = ids;
-      if (oldest !== undefined) ids.delete(oldest);
+      young.add(id);
+      if (young.size < max / 2) return;
+      old = young;
+      young = new Set();
     },
   };
 }

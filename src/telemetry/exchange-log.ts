@@ -1,9 +1,9 @@
 import type { Exchange } from "../domain/exchange.ts";
-import type { Log } from "../lib/log.ts";
+import type { FactLog } from "../lib/log.ts";
 
 /** Writes the line of an exchange: what it was, how it ended, what it took; never a body, never a secret. */
-export function logExchange(log: Log, exchange: Exchange): void {
-  if (!log.isLevelEnabled("info")) return;
+export function logExchange(log: FactLog, exchange: Exchange): void {
+  if (!log.writes("info")) return;
   const { usage, attribution } = exchange;
   const { raw: _, ...counts } = usage;
   const about = {
@@ -32,6 +32,5 @@ export function logExchange(log: Log, exchange: Exchange): void {
     token_id: exchange.token_id,
     count: exchange.count,
   };
-  if (exchange.outcome === "failed") log.warn(about, "exchange");
-  else log.info(about, "exchange");
+  log.write(exchange.outcome === "failed" ? "warn" : "info", about, "exchange");
 }

@@ -29,7 +29,12 @@ export type Tally = {
   readonly models: readonly ModelTally[];
   /** What went wrong, as one word each, the most frequent first. */
   readonly failures: readonly { readonly type: string; readonly count: number }[];
-  readonly slowest?: { readonly id: string; readonly model?: string; readonly path: string; readonly durationMs: number };
+  readonly slowest?: {
+    readonly id: string;
+    readonly model?: string;
+    readonly path: string;
+    readonly durationMs: number;
+  };
 };
 
 /** Different models, and kinds of failures, that are told apart; the rest are one. */
@@ -60,7 +65,16 @@ export function createTally() {
     const known = byModel.get(key) ?? (byModel.size < mostModels ? undefined : byModel.get(others));
     if (known !== undefined) return known;
     const name = byModel.size < mostModels ? { model, provider } : { model: others };
-    const counts = { ...name, calls: 0, errors: 0, usage: {}, estimated: 0, costNanoUsd: 0n, unpriced: 0, slowestMs: 0 };
+    const counts = {
+      ...name,
+      calls: 0,
+      errors: 0,
+      usage: {},
+      estimated: 0,
+      costNanoUsd: 0n,
+      unpriced: 0,
+      slowestMs: 0,
+    };
     byModel.set(byModel.size < mostModels ? key : others, counts);
     return counts;
   }
@@ -88,7 +102,8 @@ export function createTally() {
       if (exchange.unpriced) counts.unpriced += 1;
       counts.costNanoUsd += BigInt(exchange.cost_nano_usd ?? 0);
       counts.slowestMs = Math.max(counts.slowestMs, durationMs);
-      if (durationMs > (slowest?.durationMs ?? -1)) slowest = { id, path, durationMs, ...(model === undefined ? {} : { model }) };
+      if (durationMs > (slowest?.durationMs ?? -1))
+        slowest = { id, path, durationMs, ...(model === undefined ? {} : { model }) };
     },
     read(): Tally {
       const models = [...byModel.values()].toSorted((one, other) => other.calls - one.calls);
@@ -98,7 +113,9 @@ export function createTally() {
         costNanoUsd: String(models.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0n)),
         unpriced: models.reduce((sum, { unpriced }) => sum + unpriced, 0),
         models: models.map(({ costNanoUsd, ...counts }) => ({ ...counts, costNanoUsd: String(costNanoUsd) })),
-        failures: [...failures].map(([type, count]) => ({ type, count })).toSorted((one, other) => other.count - one.count),
+        failures: [...failures]
+          .map(([type, count]) => ({ type, count }))
+          .toSorted((one, other) => other.count - one.count),
         ...(slowest === undefined ? {} : { slowest }),
       };
     },

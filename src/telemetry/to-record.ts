@@ -6,13 +6,20 @@ const maxDepth = 200;
 
 /** Writes an exchange as a line; what is nested too deeply in it is left out. */
 export function toRecord(exchange: Exchange): NewRecord {
-  const written = isDeeper(exchange, maxDepth) ? cutDepth(exchange, maxDepth) : exchange;
+  const written = isTooDeep(exchange) ? cutDepth(exchange, maxDepth) : exchange;
   return { id: exchange.id, json: JSON.stringify(written), refusal: exchange.outcome === "refused" };
+}
+
+/** Only what others wrote can be. */
+function isTooDeep({ input, parameters, output, usage, attribution }: Exchange): boolean {
+  return [input, parameters, output, usage.raw, attribution.metadata].some((member) => isDeeper(member, maxDepth - 2));
 }
 
 function isDeeper(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return depth === 0 || Object.values(value).some((member) => isDeeper(member, depth - 1));
+  if (depth === 0) return true;
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return members.some((member) => isDeeper(member, depth - 1));
 }
 
 function cutDepth(value: unknown, depth: number): unknown {

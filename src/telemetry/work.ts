@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Registry } from "@prometheus-io/client";
 import type { Capture } from "../domain/capture.ts";
 import type { Exchange } from "../domain/exchange.ts";
-import { createLog } from "../lib/log.ts";
+import { createFactLog, createLog } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
 import { createDelivery, type Delivery } from "../outbox/delivery.ts";
 import type { DropReason, Outbox } from "../outbox/outbox.ts";
@@ -37,7 +37,7 @@ const floodEveryMs = 5_000;
 export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, version }: WorkerSettings): Promise<TelemetryWork> {
   const output = openLogOutput(logSettings, { rotates: true, buffered: true });
   const log = createLog(logSettings, output);
-  const exchangeLog = createLog(logSettings, output, { closed: true });
+  const exchangeLog = createFactLog(logSettings, output);
   const sinks = await openSinks(telemetry.sinks, { dataDir, version });
   const outbox = openOutbox();
   const deliveries = sinks.map(({ sink, bodies, sample }) => createDelivery({ outbox, sink, bodies, sample, log }));
@@ -123,7 +123,7 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
       status: readStatus,
       metrics: () => registry.metrics(),
       metricsJson: () => registry.getMetricsAsJSON(),
-      tally: tally.read,
+      tally: () => tally.read(),
     };
     return answers[question]();
   }

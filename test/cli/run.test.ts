@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Exchange } from "../../src/domain/exchange.ts";
 import { runWeir, startWeir, waitFor } from "../weir.ts";
-import { type Home, makeHome, openUpstream } from "./program.ts";
+import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
 
 /** Calls a model as an SDK would, by its environment alone. */
 const client = `
@@ -20,7 +20,10 @@ const script = (home: Home, source: string) => home.write("program.js", client +
 
 async function readRecords(home: Home, place = 1): Promise<readonly Exchange[]> {
   const text = await readFile(join(home.path, `share/weir/runs/${place}/exchanges.jsonl`), "utf8");
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line) as Exchange);
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Exchange);
 }
 
 test("a program's calls go through the gateway to where its own base URL points; its output, input and exit code are its own", async () => {
@@ -31,7 +34,9 @@ test("a program's calls go through the gateway to where its own base URL points;
     `await call("gpt-4o-mini"); await call("gpt-4o-mini", { "x-session-id": "mine" }); await call("missing");
      console.log("said by the program"); process.exit(7);`,
   );
-  const { code, stdout, stderr } = await home.weir(["run", "--", process.execPath, program], { OPENAI_BASE_URL: `${upstream.url}/api/v1` });
+  const { code, stdout, stderr } = await home.weir(["run", "--", process.execPath, program], {
+    OPENAI_BASE_URL: `${upstream.url}/api/v1`,
+  });
   expect([code, stdout]).toEqual([7, "said by the program\n"]);
   expect(upstream.seen.map(({ path }) => path)).toEqual(Array.from({ length: 3 }, () => "/api/v1/chat/completions"));
   expect(upstream.seen[0]?.headers.get("authorization")).toBe("Bearer sk-mine");
@@ -66,8 +71,11 @@ test("a stream that a program leaves in the middle is in its account", async () 
     port: 0,
     idleTimeout: 0,
     fetch: () => {
-      const first = 'data: {"id":"c","model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"once upon"}}]}\n\n';
-      return new Response(new ReadableStream({ start: (controller) => void controller.enqueue(Buffer.from(first)) }), { headers: { "content-type": "text/event-stream" } });
+      const first =
+        'data: {"id":"c","model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":"once upon"}}]}\n\n';
+      return new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from(first)) }), {
+        headers: { "content-type": "text/event-stream" },
+      });
     },
   });
   const program = await script(
@@ -75,19 +83,26 @@ test("a stream that a program leaves in the middle is in its account", async () 
     `const answer = await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", body: JSON.stringify({ model: "gpt-4o-mini", stream: true, messages: [] }) });
      await answer.body.getReader().read(); process.exit(0);`,
   );
-  const { stderr } = await home.weir(["run", "--", process.execPath, program], { UPSTREAM_BASE_URL: `http://127.0.0.1:${server.port}` });
+  const { stderr } = await home.weir(["run", "--", process.execPath, program], {
+    UPSTREAM_BASE_URL: `http://127.0.0.1:${server.port}`,
+  });
   await server.stop(true);
   expect(stderr).toMatch(/gpt-4o-mini +1 +0 +~\d+ +0 +~\d+ /);
   expect((await readRecords(home))[0]).toMatchObject({ outcome: "aborted", usage: { source: "estimated" } });
 });
 
 test("neither .env, nor weir.yaml, nor bunfig.toml of the working directory is read, and nothing is written there", async () => {
-  const files = { ".env": "PROXY_TIMEOUT_MS=abc", "weir.yaml": "port: abc", "bunfig.toml": 'preload = ["./evil.ts"]', "evil.ts": "process.exit(99)" };
+  const files = {
+    ".env": "PROXY_TIMEOUT_MS=abc",
+    "weir.yaml": "port: abc",
+    "bunfig.toml": 'preload = ["./evil.ts"]',
+    "evil.ts": "process.exit(99)",
+  };
   await using home = await makeHome(files);
   expect((await home.weir(["run", "--", "true"])).code).toBe(0);
   expect(existsSync(join(home.path, "data"))).toBe(false);
   const named = await home.weir(["run", "--env", ".env", "--", "true"]);
-  expect([named.code, named.stderr]).toEqual([2, expect.stringContaining("PROXY_TIMEOUT_MS must be")]);
+  expect([named.code, named.stderr]).toEqual([2, containing("PROXY_TIMEOUT_MS must be")]);
 });
 
 test("the program's own port, log level, gate and keys are no settings of ours, and it gets nothing new but base URLs", async () => {
@@ -99,17 +114,33 @@ test("the program's own port, log level, gate and keys are no settings of ours, 
      console.log(JSON.stringify(process.env));`,
   );
   const own = {
-    ...{ PORT: "abc", LOG_LEVEL: "verbose", HOST: "?", DATA_DIR: "/nowhere/at/all", AUTH_MODE: "none", NODE_ENV: "test", REQUEST_TIMEOUT: "30" },
-    ...{ PROXY_API_KEY: "gate", MANAGEMENT_TOKEN: "secret", ANTHROPIC_API_KEY: "sk-ant-mine", ANTHROPIC_BASE_URL: upstream.url },
+    PORT: "abc",
+    LOG_LEVEL: "verbose",
+    HOST: "?",
+    DATA_DIR: "/nowhere/at/all",
+    AUTH_MODE: "none",
+    NODE_ENV: "test",
+    REQUEST_TIMEOUT: "30",
+    PROXY_API_KEY: "gate",
+    MANAGEMENT_TOKEN: "secret",
+    ANTHROPIC_API_KEY: "sk-ant-mine",
+    ANTHROPIC_BASE_URL: upstream.url,
   };
   const { code, stdout, stderr } = await home.weir(["run", "--", process.execPath, program], own);
-  expect([code, stderr]).toEqual([0, expect.stringContaining("1 call")]);
+  expect([code, stderr]).toEqual([0, containing("1 call")]);
   const { headers } = upstream.seen[0] ?? {};
   expect([headers?.get("x-api-key"), headers?.get("authorization")]).toEqual([null, null]);
   const given = JSON.parse(stdout) as Record<string, string>;
-  expect(given).toMatchObject({ ...own, ANTHROPIC_BASE_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/anthropic$/) });
+  expect(given).toMatchObject({
+    ...own,
+    ANTHROPIC_BASE_URL: matching(/^http:\/\/127\.0\.0\.1:\d+\/anthropic$/),
+  });
   const before = { ...home.env, ...own };
-  expect(Object.keys(given).filter((name) => !(name in before)).toSorted()).toEqual(["GOOGLE_GEMINI_BASE_URL", "OPENAI_API_BASE", "OPENAI_BASE_URL"]);
+  expect(
+    Object.keys(given)
+      .filter((name) => !(name in before))
+      .toSorted(),
+  ).toEqual(["GOOGLE_GEMINI_BASE_URL", "OPENAI_API_BASE", "OPENAI_BASE_URL"]);
 });
 
 test("{weir} in an argument is the gateway's URL, and a program that makes no call is told how to", async () => {
@@ -124,11 +155,19 @@ test("the account is there as JSON too", async () => {
   await using home = await makeHome();
   using upstream = openUpstream();
   const program = await script(home, `await call("gpt-4o-mini"); process.exit(3);`);
-  const { stderr } = await home.weir(["run", "--json", "--", process.execPath, program], { UPSTREAM_BASE_URL: upstream.url });
+  const { stderr } = await home.weir(["run", "--json", "--", process.execPath, program], {
+    UPSTREAM_BASE_URL: upstream.url,
+  });
   expect(JSON.parse(stderr)).toMatchObject({
     exit_code: 3,
     pending: 0,
-    tally: { calls: 1, errors: 0, models: [{ model: "gpt-4o-mini", provider: "openai", calls: 1, usage: { input: 200, input_cached: 1000, output: 30 } }] },
+    tally: {
+      calls: 1,
+      errors: 0,
+      models: [
+        { model: "gpt-4o-mini", provider: "openai", calls: 1, usage: { input: 200, input_cached: 1000, output: 30 } },
+      ],
+    },
   });
 });
 
@@ -136,7 +175,10 @@ test("runs at the same time have folders of their own, and one after the other t
   await using home = await makeHome();
   using upstream = openUpstream();
   const env = { UPSTREAM_BASE_URL: upstream.url };
-  const program = await script(home, `await call("gpt-4o-mini"); const { existsSync } = await import("node:fs"); while (!existsSync("go")) await Bun.sleep(5);`);
+  const program = await script(
+    home,
+    `await call("gpt-4o-mini"); const { existsSync } = await import("node:fs"); while (!existsSync("go")) await Bun.sleep(5);`,
+  );
   const first = home.weir(["run", "--", process.execPath, program], env);
   await waitFor(() => existsSync(join(home.path, "share/weir/runs/1/run.lock")), "the first run never began");
   const second = home.weir(["run", "--", process.execPath, program], env);
@@ -147,6 +189,20 @@ test("runs at the same time have folders of their own, and one after the other t
   expect([(await readRecords(home, 1)).length, (await readRecords(home, 2)).length]).toEqual([2, 1]);
 });
 
+test("what a sink did not take during a run is told, and the next run delivers it", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  using collector = openUpstream();
+  const program = await script(home, `await call("gpt-4o-mini");`);
+  const env = { UPSTREAM_BASE_URL: upstream.url, FLUSH_TIMEOUT_MS: "50" };
+  const down = { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
+  const first = await home.weir(["run", "--", process.execPath, program], down);
+  expect(first.stderr).toMatch(/records +otlp \(http:\/\/127\.0\.0\.1:1\/v1\/traces\)/);
+  expect(first.stderr).toContain("1 record that no sink has taken yet");
+  const second = await home.weir(["run", "--", "sleep", "0.3"], { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  expect([second.code, collector.seen.length]).toEqual([0, 1]);
+});
+
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   test(`${signal} is the program's: it ends as it likes, and its exit code is the run's`, async () => {
     await using home = await makeHome();
@@ -155,7 +211,13 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       `let got = 0; process.on("${signal}", () => { got += 1; setTimeout(() => { console.log(got); process.exit(9); }, 50); });
        console.log("up"); setInterval(() => {}, 1000);`,
     );
-    const child = Bun.spawn([...home.command("run", "--", process.execPath, program)], { cwd: home.path, env: home.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const child = Bun.spawn([...home.command("run", "--", process.execPath, program)], {
+      cwd: home.path,
+      env: home.env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     let output = "";
     for await (const bytes of child.stdout) {
       output += new TextDecoder().decode(bytes);
@@ -169,7 +231,10 @@ test("a program that a signal ended, one that isn't there, and one that may not 
   await using home = await makeHome({ plain: "no program" });
   expect((await home.weir(["run", "--", "sh", "-c", "kill -KILL $$"])).code).toBe(137);
   const missing = await home.weir(["run", "--", "no-such-program"]);
-  expect([missing.code, missing.stderr]).toEqual([127, "weir: no-such-program isn't there: check its name, its path and PATH\n"]);
+  expect([missing.code, missing.stderr]).toEqual([
+    127,
+    "weir: no-such-program isn't there: check its name, its path and PATH\n",
+  ]);
   expect((await home.weir(["run", "--", "./plain"])).code).toBe(126);
 });
 
@@ -190,7 +255,10 @@ test.each(mistakes)("weir %p is a usage error that shows both forms", async (arg
 
 test("a base URL of the program's that is none is named, and nothing is started", async () => {
   const { code, stderr } = await runWeir({ args: ["run", "--", "true"], env: { OPENAI_BASE_URL: "localhost:1234" } });
-  expect([code, stderr]).toEqual([2, "OPENAI_BASE_URL must be an http:// or https:// URL without credentials, query and fragment"]);
+  expect([code, stderr]).toEqual([
+    2,
+    "OPENAI_BASE_URL must be an http:// or https:// URL without credentials, query and fragment",
+  ]);
 });
 
 test("without a program, run is serve, with the key and the URL of one upstream", async () => {

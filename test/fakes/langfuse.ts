@@ -59,6 +59,8 @@ export type FakeLangfuse = {
   mediaMode: FakeMediaMode;
   /** What `429` answers in `retry-after`; `undefined` sends none. */
   retryAfter: string | undefined;
+  /** How long every answer waits. */
+  slowMs: number;
   /** The spans that `207`, `partial` and `…-if-bad` take offence at; those with `reject-me` in their input, unless set. */
   isBad: (span: DecodedSpan) => boolean;
   /** The largest body that something in front of it lets through, as sent; `undefined` lets everything through. */
@@ -112,6 +114,7 @@ export function startFakeLangfuse(options: FakeLangfuseOptions = {}): FakeLangfu
       store.mode = mode;
     },
     retryAfter: "1",
+    slowMs: 0,
     maxBodyBytes: undefined,
     isBad: ({ attributes }) => String(attributes["langfuse.observation.input"]).includes("reject-me"),
     spans: () => [...spans.values()],
@@ -158,6 +161,7 @@ export function startFakeLangfuse(options: FakeLangfuseOptions = {}): FakeLangfu
       spanIds: new Array<string>(),
     };
     const index = requests.push(entry) - 1;
+    if (fake.slowMs > 0) await Bun.sleep(fake.slowMs);
     const response = answer(request, plain, entry.spanIds);
     if (response === "hang") return neverAnswer();
     requests[index] = { ...entry, status: response.status };

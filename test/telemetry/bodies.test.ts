@@ -40,8 +40,8 @@ function* longStream(): Generator<string> {
 }
 
 for (const [form, pieces, type] of [
-  ["JSON", longJson, "application/json"],
-  ["event stream", longStream, "text/event-stream"],
+  ["JSON answer", longJson, "application/json"],
+  ["stream", longStream, "text/event-stream"],
 ] as const) {
   onLinux(`of a ${form} of 50 MB, every byte passes, and model, usage and size arrive, in little memory`, async () => {
     await stage.record("/v1/chat/completions", { body: chat }, () => Response.json({ model, choices: [], usage }));
@@ -50,7 +50,7 @@ for (const [form, pieces, type] of [
     const received = createHash("sha256");
     let bytes = 0;
     stage.upstream.answer = () => piecewise(type, hashing(pieces(), sent));
-    const answer = await stage.call("/v1/chat/completions", { body: { ...chat, stream: form !== "JSON", stream_options: { include_usage: true } } });
+    const answer = await stage.call("/v1/chat/completions", { body: { ...chat, stream: form === "stream", stream_options: { include_usage: true } } });
     for await (const chunk of answer.body ?? []) {
       received.update(chunk);
       bytes += chunk.length;

@@ -75,7 +75,7 @@ export function openRaw(
     end = how;
     endedAt = performance.now();
   };
-  socket.on("data", (data) => {
+  socket.on("data", (data: Buffer) => {
     reader.read(data);
     if (reader.isWhole()) finish("clean");
   });

@@ -101,7 +101,7 @@ function readRequests(upstream: string, socket: Socket, script: Script): void {
   const closed = new Promise<number>((resolve) => socket.on("close", () => resolve(performance.now())));
   let rest: Buffer = Buffer.alloc(0);
   let body: BodyReader | undefined;
-  socket.on("data", (bytes) => {
+  socket.on("data", (bytes: Buffer) => {
     rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
     for (;;) {
       if (body !== undefined) {
@@ -143,18 +143,22 @@ function createSeen({ upstream, head, body, closed, socket }: Parts): Seen {
     push: async (bytes) => {
       if (!socket.write(bytes)) await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed]);
     },
-    answer: ({ status = "200 OK", headers: given = [["content-type", "application/json"]], body: bytes = "{}" } = {}) => {
+    answer: ({ status = "200 OK", headers: given, body: bytes = "{}" } = {}) => {
       const data = Buffer.from(bytes);
-      write(Buffer.concat([writeHead(status, [...given, ["content-length", String(data.length)]]), data]));
+      const length: Header = ["content-length", String(data.length)];
+      const type: Header = ["content-type", "application/json"];
+      write(Buffer.concat([writeHead(status, [...(given ?? [type]), length]), data]));
     },
-    begin: (given = [["content-type", "text/event-stream"]], status = "200 OK") =>
-      write(writeHead(status, [...given, ["transfer-encoding", "chunked"]])),
+    begin: (given: readonly Header[] = [["content-type", "text/event-stream"]], status = "200 OK") =>
+      write(writeHead(status, [...given, inChunks])),
     chunk: (bytes) => write(frame(bytes)),
     end: () => write("0\r\n\r\n"),
     fin: () => socket.end(),
     reset: () => socket.resetAndDestroy(),
   };
 }
+
+const inChunks: Header = ["transfer-encoding", "chunked"];
 
 /** The values of a header, with `, ` between. */
 export function findHeader(headers: readonly Header[], wanted: string): string | undefined {

@@ -12,5 +12,8 @@ export function checkConfiguration(result: ConfigResult): readonly Finding[] {
   const { gateway, telemetry } = result.config;
   const providers = gateway.providers.map((provider) => provider.name).join(", ");
   const sinks = telemetry.sinks.map((sink) => sink.name).join(", ") || "none";
-  return [{ name, state: "ok", message: `every setting is right; providers: ${providers}; sinks: ${sinks}` }, ...warnings];
+  return [
+    { name, state: "ok", message: `every setting is right; providers: ${providers}; sinks: ${sinks}` },
+    ...warnings,
+  ];
 }

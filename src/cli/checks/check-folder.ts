@@ -14,13 +14,17 @@ const roomForUnbounded = 2 * 2 ** 30;
 export async function checkFolder(name: string, path: string, setting: string): Promise<Finding> {
   const folder = await findExisting(path);
   const fault = await tryToWrite(folder);
-  if (fault === undefined) return { name, state: "ok", message: folder === resolve(path) ? `${path} can be written` : `${path} can be made` };
+  if (fault === undefined)
+    return { name, state: "ok", message: folder === resolve(path) ? `${path} can be written` : `${path} can be made` };
   const user = process.getuid?.() ?? "this user";
   return {
     name,
     state: "fail",
     message: `${path} can't be written by user ${user}: ${folder} says ${fault}`,
-    advice: fault === "ENOTDIR" ? `${setting} must name a folder.` : `Run "chown -R ${user} ${folder}", or choose another place with ${setting}.`,
+    advice:
+      fault === "ENOTDIR"
+        ? `${setting} must name a folder.`
+        : `Run "chown -R ${user} ${folder}", or choose another place with ${setting}.`,
   };
 }
 
@@ -34,7 +38,13 @@ export async function checkRoom(path: string, { outbox }: Pick<TelemetryConfig, 
   const message = `${formatBytes(free)} free in ${folder}`;
   const advice = "Free some, or choose another DATA_DIR; OUTBOX_MAX_BYTES bounds what waits for a sink.";
   if (free < leastRoom) return { name, state: "fail", message: `only ${message}`, advice };
-  if (free < wanted) return { name, state: "warn", message: `${message}; the outbox may grow to ${formatBytes(wanted)} while a sink is away`, advice };
+  if (free < wanted)
+    return {
+      name,
+      state: "warn",
+      message: `${message}; the outbox may grow to ${formatBytes(wanted)} while a sink is away`,
+      advice,
+    };
   return { name, state: "ok", message };
 }
 

@@ -12,7 +12,13 @@ const descriptorsOf = (count: number) => count * 2 + 200;
 export async function checkDescriptors(): Promise<Finding> {
   const name = "file descriptors";
   const limit = await readDescriptorLimit();
-  if (limit === undefined) return { name, state: "warn", message: "their limit can't be told", advice: `See to it that "ulimit -n" is ${descriptorsOf(streams)} at least.` };
+  if (limit === undefined)
+    return {
+      name,
+      state: "warn",
+      message: "their limit can't be told",
+      advice: `See to it that "ulimit -n" is ${descriptorsOf(streams)} at least.`,
+    };
   const written = limit === Infinity ? "no limit" : `${formatCount(limit)} for one process`;
   if (limit >= descriptorsOf(streams)) return { name, state: "ok", message: written };
   const carried = Math.max(0, Math.floor((limit - 200) / 2));

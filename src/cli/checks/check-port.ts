@@ -1,9 +1,10 @@
+import { get } from "node:http";
 import { createServer } from "node:net";
 import type { Config } from "../../config/config.ts";
 import { codeOf, type Finding } from "./check.ts";
 
 const name = "port";
-const askWithinMs = 2_000;
+const askWithinMs = 1_000;
 
 /** Whether a gateway could listen, or one of ours does already. */
 export async function checkPort({ host, port }: Pick<Config, "host" | "port">): Promise<Finding> {
@@ -13,9 +14,15 @@ export async function checkPort({ host, port }: Pick<Config, "host" | "port">): 
   if (fault === "EADDRINUSE") return findHolder(host, port);
   const advice = {
     EACCES: "Choose a port from 1024 on, or give the program the right to lower ones (CAP_NET_BIND_SERVICE).",
-    EADDRNOTAVAIL: "HOST must be an address of this machine; 127.0.0.1 is reached from it alone, 0.0.0.0 is every address.",
+    EADDRNOTAVAIL:
+      "HOST must be an address of this machine; 127.0.0.1 is reached from it alone, 0.0.0.0 is every address.",
   }[fault];
-  return { name, state: "fail", message: `nothing can listen on ${host}:${port} (${fault})`, ...(advice === undefined ? {} : { advice }) };
+  return {
+    name,
+    state: "fail",
+    message: `nothing can listen on ${host}:${port} (${fault})`,
+    ...(advice === undefined ? {} : { advice }),
+  };
 }
 
 /** What the system says against it; `undefined` where it was possible. */
@@ -30,20 +37,19 @@ function tryToListen(host: string, port: number): Promise<string | undefined> {
 async function findHolder(host: string, port: number): Promise<Finding> {
   const reached = host === "0.0.0.0" ? "127.0.0.1" : host;
   const origin = `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
-  const version = await askVersion(origin);
-  if (version !== undefined) return { name, state: "ok", message: `Weir ${version} listens on ${origin} already` };
+  if (await isWeir(origin)) return { name, state: "ok", message: `a Weir listens on ${origin} already` };
   const advice = "Stop it, or choose another port with PORT or --port.";
   return { name, state: "fail", message: `another program listens on ${host}:${port}`, advice };
 }
 
-/** The version of a gateway of ours; `undefined` where something else answers, or nothing. */
-async function askVersion(origin: string): Promise<string | undefined> {
-  try {
-    const answer = await fetch(`${origin}/api/health`, { signal: AbortSignal.timeout(askWithinMs), proxy: "" });
-    const health: unknown = await answer.json();
-    const isOurs = typeof health === "object" && health !== null && "name" in health && health.name === "weir";
-    return isOurs && "version" in health && typeof health.version === "string" ? health.version : undefined;
-  } catch {
-    return undefined;
-  }
+/** Only ours answers so, and at once: at a path that it keeps for itself, with the name of its error. */
+function isWeir(origin: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Not `fetch`, which would ask the environment's proxy for an address of this machine.
+    const request = get(`${origin}/manage`, { signal: AbortSignal.timeout(askWithinMs) }, (answer) => {
+      answer.resume();
+      resolve("x-weir-error" in answer.headers);
+    });
+    request.on("error", () => resolve(false));
+  });
 }

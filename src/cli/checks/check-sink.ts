@@ -7,7 +7,10 @@ import { checkFolder } from "./check-folder.ts";
 const checkWithinMs = 10_000;
 
 /** Whether a sink can be reached and takes our credentials; it gets no record. */
-export async function checkSink(choice: SinkChoice, about: { readonly dataDir: string; readonly version: string }): Promise<Finding> {
+export async function checkSink(
+  choice: SinkChoice,
+  about: { readonly dataDir: string; readonly version: string },
+): Promise<Finding> {
   const name = `sink ${choice.name}`;
   const { path } = choice.values;
   // A server may be writing to a file, and opening one mends its last line.
@@ -19,7 +22,10 @@ export async function checkSink(choice: SinkChoice, about: { readonly dataDir: s
   }
 }
 
-async function askSink(choice: SinkChoice, about: { readonly dataDir: string; readonly version: string }): Promise<string> {
+async function askSink(
+  choice: SinkChoice,
+  about: { readonly dataDir: string; readonly version: string },
+): Promise<string> {
   const [opened] = await openSinks([choice], about);
   if (opened === undefined) return "nothing to deliver to";
   const { sink } = opened;

@@ -15,7 +15,11 @@ export type UpstreamFinding = { readonly finding: Finding; readonly skewMs?: num
 const stepWithinMs = 5_000;
 
 /** Goes the way of a call: the name, the connection, an HTTP answer. No key is sent, and any answer is a sign of life. */
-export async function checkUpstream(provider: Provider, gateway: Config["gateway"], env: Texts): Promise<UpstreamFinding> {
+export async function checkUpstream(
+  provider: Provider,
+  gateway: Config["gateway"],
+  env: Texts,
+): Promise<UpstreamFinding> {
   const name = `upstream ${provider.name}`;
   const url = new URL(provider.baseUrl);
   const proxied = isProxied(url, env);
@@ -26,7 +30,11 @@ export async function checkUpstream(provider: Provider, gateway: Config["gateway
       took.push(await time(url.protocol === "https:" ? "TLS" : "TCP", () => openConnection(url)));
     }
     const sentAt = Date.now();
-    const answer = await fetch(provider.baseUrl, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(stepWithinMs) });
+    const answer = await fetch(provider.baseUrl, {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.timeout(stepWithinMs),
+    });
     const answeredAt = Date.now();
     took.push(`HTTP ${formatDuration(answeredAt - sentAt)}`);
     const message = `${provider.baseUrl} answers ${answer.status}${proxied ? " through the proxy" : ""} (${took.join(", ")})`;
@@ -37,7 +45,14 @@ export async function checkUpstream(provider: Provider, gateway: Config["gateway
 }
 
 function judge(name: string, status: number, message: string): Finding {
-  if (status === 407) return { name, state: "fail", message, advice: "The proxy wants a credential: put it into HTTPS_PROXY.", unreachable: true };
+  if (status === 407)
+    return {
+      name,
+      state: "fail",
+      message,
+      advice: "The proxy wants a credential: put it into HTTPS_PROXY.",
+      unreachable: true,
+    };
   if (status < 500) return { name, state: "ok", message };
   return { name, state: "warn", message, advice: "It is there, but in trouble: see its own status page or logs." };
 }
@@ -53,14 +68,17 @@ function describeFault(
   const way = proxied ? " through the proxy" : "";
   const message = `${baseUrl} can't be reached${way} (${code})${needed ? "" : "; only calls to it need it"}`;
   const advice = advise(code, proxied);
-  return needed ? { name, state: "fail", message, advice, unreachable: true } : { name, state: "warn", message, advice };
+  return needed
+    ? { name, state: "fail", message, advice, unreachable: true }
+    : { name, state: "warn", message, advice };
 }
 
 function advise(code: string, proxied: boolean): string {
   if (proxied) return "Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names hosts that are reached without.";
   if (/^(?:ENOTFOUND|EAI_AGAIN|DNS_)/.test(code)) return "Check the host in its base URL, and this machine's DNS.";
   if (/REFUSED/i.test(code)) return "Nothing listens there: start it, or correct the port in its base URL.";
-  if (/CERT|SIGNED|ISSUER/i.test(code)) return "Its certificate isn't trusted here: correct its base URL, or name its authority in NODE_EXTRA_CA_CERTS.";
+  if (/CERT|SIGNED|ISSUER/i.test(code))
+    return "Its certificate isn't trusted here: correct its base URL, or name its authority in NODE_EXTRA_CA_CERTS.";
   return "A firewall may be in between; where a proxy is needed, set HTTPS_PROXY.";
 }
 
@@ -96,8 +114,15 @@ function readSkew(answer: Response, at: number): { readonly skewMs?: number } {
 }
 
 function isProxied({ protocol, hostname }: URL, env: Texts): boolean {
-  const read = (name: string) => env[name.toLowerCase()] || env[name];
+  const read = (name: string) => [env[name.toLowerCase()], env[name]].find(Boolean);
   if (!read(protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY")) return false;
-  const direct = (read("NO_PROXY") ?? "").split(",").map((entry) => entry.trim().replace(/^\*?\./, "").replace(/:\d+$/, ""));
-  return !direct.some((entry) => entry === "*" || (entry !== "" && (hostname === entry || hostname.endsWith(`.${entry}`))));
+  const direct = (read("NO_PROXY") ?? "").split(",").map((entry) =>
+    entry
+      .trim()
+      .replace(/^\*?\./, "")
+      .replace(/:\d+$/, ""),
+  );
+  return !direct.some(
+    (entry) => entry === "*" || (entry !== "" && (hostname === entry || hostname.endsWith(`.${entry}`))),
+  );
 }

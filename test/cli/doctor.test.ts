@@ -1,0 +1,196 @@
+import { expect, test } from "bun:test";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { startWeir } from "../weir.ts";
+import { run } from "../runtime-contract/child.ts";
+import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
+
+type Check = { readonly name: string; readonly state: string; readonly message: string; readonly advice?: string };
+
+/** Where nothing listens. */
+const nowhere = "http://127.0.0.1:1";
+
+async function examine(home: Home, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+  const { code, stdout, stderr } = await home.weir(["doctor", "--json", ...args], { PORT: "0", ...env });
+  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: readonly Check[] };
+  return { code, ok, stderr, checks, find: (name: string) => checks.find((check) => check.name === name) };
+}
+
+/** The environment in which every provider is at one upstream. */
+function allAt(url: string): Readonly<Record<string, string>> {
+  return { UPSTREAM_BASE_URL: url, ANTHROPIC_BASE_URL: url, GEMINI_BASE_URL: url };
+}
+
+test("where all is well, every line says ok and the exit code is 0; no upstream gets a key, no sink a record", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  using collector = openUpstream();
+  const env = {
+    ...allAt(upstream.url),
+    UPSTREAM_API_KEY: "sk-operator",
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OUTBOX_MAX_BYTES: "1MB",
+  };
+  const { code, stdout, stderr } = await home.weir(["doctor"], { ...env, PORT: "0" });
+  expect([code, stderr]).toEqual([0, ""]);
+  const names = [
+    "configuration",
+    "port",
+    "data folder",
+    "disk space",
+    "file descriptors",
+    "requests upstream",
+    "clock",
+    "upstream anthropic",
+    "upstream gemini",
+    "upstream openai",
+    "sink otlp",
+  ];
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines.slice(0, -1).map((line) => /^ok {4}(.+?) {2,}/.exec(line)?.[1])).toEqual(names);
+  expect(lines.at(-1)).toBe("11 ok, 0 to look at, 0 failed");
+  expect(stdout).toMatch(/upstream openai +http:\S+ answers 200 \(DNS \d+ ms, TCP \d+ ms, HTTP \d+ ms\)/);
+  expect(upstream.seen.map(({ method }) => method)).toEqual(["HEAD", "HEAD", "HEAD"]);
+  expect(upstream.seen.filter(({ headers }) => headers.has("authorization") || headers.has("x-api-key"))).toEqual([]);
+  expect(collector.seen.map(({ body }) => body)).toEqual([containing('"spans":[]')]);
+});
+
+test("every fault of the configuration is a line, and nothing else is looked at before it is mended", async () => {
+  await using home = await makeHome({ ".env": "LANGFUSE_PUBLIC_KEY=pk" });
+  const { code, stdout } = await home.weir(["doctor"], { PORT: "abc", OBSERVABILITY_ENABLED: "true" });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/fail {2}configuration +PORT must be a number .* not "abc"\n/);
+  expect(stdout).toMatch(/fail {2}configuration +LANGFUSE_PUBLIC_KEY is set without LANGFUSE_SECRET_KEY/);
+  expect(stdout).toMatch(/warn {2}configuration +OBSERVABILITY_ENABLED has no effect/);
+  expect(stdout).toContain("the rest is checked once the configuration is right");
+});
+
+test("--config-only asks nobody", async () => {
+  await using home = await makeHome();
+  const { code, checks } = await examine(home, allAt(nowhere), ["--config-only"]);
+  expect([code, checks.map(({ name }) => name)]).toEqual([0, ["configuration"]]);
+});
+
+test("an upstream that can't be reached is a 3, with what to do", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const { code, ok, find } = await examine(home, {
+    ...allAt(upstream.url),
+    ANTHROPIC_BASE_URL: nowhere,
+    GEMINI_BASE_URL: "http://no-such-host.invalid",
+  });
+  expect([code, ok]).toEqual([3, false]);
+  expect(find("upstream anthropic")).toMatchObject({
+    state: "fail",
+    message: containing(nowhere),
+    advice: containing("Nothing listens there"),
+  });
+  expect(find("upstream gemini")).toMatchObject({ state: "fail", advice: containing("DNS") });
+  expect(find("upstream openai")?.state).toBe("ok");
+});
+
+test("an upstream that nobody set up is no failure, and one behind a proxy is asked through it", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const { code, find } = await examine(home, { UPSTREAM_BASE_URL: upstream.url, HTTPS_PROXY: nowhere });
+  expect([code, find("upstream openai")?.state]).toEqual([0, "ok"]);
+  for (const name of ["upstream anthropic", "upstream gemini"]) {
+    const advice = containing("Check HTTPS_PROXY");
+    expect(find(name)).toMatchObject({ state: "warn", message: containing("through the proxy"), advice });
+  }
+});
+
+test("an upstream in trouble is worth a look, and no failure", async () => {
+  await using home = await makeHome();
+  using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response(null, { status: 503 }) });
+  const { code, find } = await examine(home, allAt(`http://127.0.0.1:${server.port}`));
+  expect([code, find("upstream openai")?.state]).toEqual([0, "warn"]);
+});
+
+test("a sink that refuses our credentials is a 3, in its own words", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  using langfuse = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () => Response.json({ message: "Invalid credentials" }, { status: 401 }),
+  });
+  const keys = {
+    LANGFUSE_PUBLIC_KEY: "pk",
+    LANGFUSE_SECRET_KEY: "sk-lf-secret",
+    LANGFUSE_BASE_URL: `http://127.0.0.1:${langfuse.port}`,
+  };
+  const { code, find, checks } = await examine(home, { ...allAt(upstream.url), ...keys });
+  expect(code).toBe(3);
+  expect(find("sink langfuse")).toMatchObject({
+    state: "fail",
+    message: containing("LANGFUSE_SECRET_KEY"),
+  });
+  expect(JSON.stringify(checks)).not.toContain("sk-lf-secret");
+});
+
+test("a port that another program has is a failure, one that a Weir has isn't", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const other = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => other.once("listening", resolve));
+  const taken = await examine(home, { ...allAt(upstream.url), PORT: String((other.address() as AddressInfo).port) });
+  other.close();
+  expect([taken.code, taken.find("port")]).toMatchObject([1, { state: "fail", advice: containing("--port") }]);
+
+  await using weir = await startWeir();
+  const ours = await examine(home, {
+    ...allAt(upstream.url),
+    PORT: String(weir.port),
+    NO_PROXY: "127.0.0.1",
+    HTTP_PROXY: nowhere,
+  });
+  expect([ours.code, ours.find("port")?.message]).toEqual([0, matching(/^a Weir listens on .* already$/)]);
+});
+
+test("folders that can't be written are failures that name the setting", async () => {
+  await using home = await makeHome({ taken: "a file" });
+  using upstream = openUpstream();
+  const path = join(home.path, "taken");
+  const { code, find } = await examine(home, {
+    ...allAt(upstream.url),
+    DATA_DIR: path,
+    FILE_EVENT_LOG: join(path, "log.jsonl"),
+  });
+  expect(code).toBe(1);
+  expect(find("data folder")).toMatchObject({ state: "fail", advice: "DATA_DIR must name a folder." });
+  expect(find("sink file")).toMatchObject({ state: "fail", advice: "FILE_EVENT_LOG must name a folder." });
+});
+
+test("a clock that is minutes off its upstreams' is a failure, one that a single upstream disputes isn't", async () => {
+  await using home = await makeHome();
+  using right = openUpstream();
+  using late = openUpstream({ clockMs: -600_000 });
+  const wrong = await examine(home, allAt(late.url));
+  expect([wrong.code, wrong.find("clock")]).toMatchObject([
+    1,
+    { state: "fail", message: matching(/^(?:9 min 5\d s|10 min \d s) ahead of the upstreams'$/) },
+  ]);
+  const disputed = await examine(home, { ...allAt(right.url), GEMINI_BASE_URL: late.url });
+  expect([disputed.code, disputed.find("clock")?.state]).toEqual([0, "ok"]);
+});
+
+test("too few file descriptors and requests for 2,000 streams are worth a look", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const env = { ...home.env, ...allAt(upstream.url), PORT: "0", BUN_CONFIG_MAX_HTTP_REQUESTS: "100" };
+  const command = ["sh", "-c", 'ulimit -n 512; exec "$@"', "sh", ...home.command("doctor", "--json")];
+  const { code, stdout } = await run(command, { env, cwd: home.path });
+  const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
+  expect(code).toBe(0);
+  expect(checks.find(({ name }) => name === "file descriptors")).toMatchObject({
+    state: "warn",
+    message: containing("512"),
+    advice: containing("ulimit -n 8192"),
+  });
+  expect(checks.find(({ name }) => name === "requests upstream")).toMatchObject({
+    state: "warn",
+    message: containing("at most 100 at once"),
+  });
+});
