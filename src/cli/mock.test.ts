@@ -15,7 +15,10 @@ test("weir mock says where it listens, answers there, and ends with 0 on SIGTERM
 });
 
 test("weir mock refuses what is no port and no share with 2", async () => {
-  for (const flags of [["--port", "70000"], ["--chaos", "2"]]) {
+  for (const flags of [
+    ["--port", "70000"],
+    ["--chaos", "2"],
+  ]) {
     const child = Bun.spawn([process.execPath, main, "mock", ...flags], { stdout: "ignore", stderr: "pipe" });
     expect(await child.exited).toBe(2);
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { Refusal } from "../domain/refusal.ts";
+import { ConsumerLeft } from "./call.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
 /** What came of asking an upstream for a socket. */
@@ -15,7 +16,7 @@ export type DialParts = { readonly maxMessageBytes: number; readonly timeoutMs: 
 /** What of a refused upgrade's body is passed on. Bytes. */
 const maxRefusalBytes = 65_536;
 
-/** Opens a socket upstream, paused; throws a `Refusal` where nothing answers. */
+/** Opens a socket upstream, paused; throws a `Refusal` where nothing answers, or `ConsumerLeft`. */
 export function dial({ url, headers }: UpstreamHead, { maxMessageBytes, timeoutMs, signal }: DialParts): Promise<Dialled> {
   const { "sec-websocket-protocol": offered, ...rest } = headers;
   const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("sec-websocket-")));
@@ -25,19 +26,27 @@ export function dial({ url, headers }: UpstreamHead, { maxMessageBytes, timeoutM
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
     followRedirects: false,
-    ...(timeoutMs > 0 ? { handshakeTimeout: timeoutMs } : {}),
   });
-  return new Promise((resolve, reject) => {
-    const cancel = () => socket.terminate();
-    signal.addEventListener("abort", cancel, { once: true });
-    socket.once("open", () => {
-      socket.pause();
-      resolve({ kind: "open", socket });
-    });
-    socket.once("unexpected-response", (_request: unknown, message: IncomingMessage) => {
-      readAnswer(message).then((response) => resolve({ kind: "answered", response }), reject);
-    });
-    socket.on("error", (cause) => reject(new Refusal("upstream_unreachable", { cause })));
+  const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
+  const giveUp = (why: Error) => {
+    reject(why);
+    socket.terminate();
+  };
+  const leave = () => giveUp(new ConsumerLeft("The consumer closed the connection before its socket was open."));
+  signal.addEventListener("abort", leave);
+  const timer = timeoutMs > 0 ? setTimeout(() => giveUp(new Refusal("upstream_timeout")), timeoutMs) : undefined;
+  socket.once("open", () => {
+    socket.pause();
+    resolve({ kind: "open", socket });
+  });
+  socket.once("unexpected-response", (_request: unknown, message: IncomingMessage) => {
+    readAnswer(message).then((response) => resolve({ kind: "answered", response }), reject);
+  });
+  socket.on("error", (cause) => reject(new Refusal("upstream_unreachable", { cause })));
+  return promise.finally(() => {
+    // The signal fires at the end of an open socket too, whose close code has to go up first.
+    signal.removeEventListener("abort", leave);
+    clearTimeout(timer);
   });
 }
 

@@ -37,6 +37,7 @@ const rows: [line: string, headers: Record<string, string>, found: string | unde
   ["POST /deepseek/chat/completions", {}, "deepseek openai-chat /chat/completions"],
   ["HEAD /", {}, "anthropic anthropic-messages /"],
   ["HEAD /api/hello", {}, "anthropic anthropic-messages /api/hello"],
+  ["HEAD /anthropic", {}, "anthropic anthropic-messages /"],
   ["GET /", {}, undefined],
   ["POST /nope", {}, undefined],
   ["GET /v1", {}, undefined],

@@ -35,8 +35,8 @@ export function createRoutes(providers: readonly Provider[], defaultApi: string)
 
   function find(request: RouteRequest): Route | undefined {
     const named = splitPrefix(request.path, byName);
-    if (named) return routeTo(named.provider, request.method, named.path);
-    if (isProbe(request)) return routeTo(byName.get("anthropic"), request.method, request.path, true);
+    if (named) return routeTo(named.provider, request.method, named.path, named.provider.name === "anthropic" && isProbe(request.method, named.path));
+    if (isProbe(request.method, request.path)) return routeTo(byName.get("anthropic"), request.method, request.path, true);
     return routeTo(findBuiltIn(request), request.method, request.path);
   }
 
@@ -74,14 +74,15 @@ function carriesGeminiKey(headers: HeaderValues, search: string): boolean {
 }
 
 /** Claude Code asks its base URL for a sign of life before it has a credential. */
-function isProbe({ method, path }: RouteRequest): boolean {
+function isProbe(method: string, path: string): boolean {
   return method === "HEAD" && (path === "/" || path === "/api/hello");
 }
 
 function splitPrefix(path: string, providers: ReadonlyMap<string, Provider>): { provider: Provider; path: string } | undefined {
-  const end = path.indexOf("/", 1);
-  const provider = end === -1 ? undefined : providers.get(path.slice(1, end));
-  return provider && { provider, path: path.slice(end) };
+  const slash = path.indexOf("/", 1);
+  const end = slash === -1 ? path.length : slash;
+  const provider = providers.get(path.slice(1, end));
+  return provider && { provider, path: path.slice(end) || "/" };
 }
 
 function routeTo(provider: Provider | undefined, method: string, path: string, probe = false): Route | undefined {

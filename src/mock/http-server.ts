@@ -2,7 +2,7 @@ import { createMessageReader, headerOf, parseHead, requestFraming } from "./http
 import type { Header, MessageReader } from "./http1.ts";
 import { createOutlet } from "./outlet.ts";
 import type { Outlet } from "./outlet.ts";
-import type { Reply, UpgradedHandlers } from "./reply.ts";
+import type { Ending, Reply, UpgradedHandlers } from "./reply.ts";
 import { writeReply } from "./write-reply.ts";
 
 /** One request, whole. */
@@ -98,9 +98,8 @@ function createConnection(
   async function answer(request: HttpRequest): Promise<boolean> {
     const reply = await handle(request);
     const before = outlet.accepted();
-    const ending = await writeReply({ outlet, signal: gone.signal, end, reset }, reply, {
-      headOnly: request.method === "HEAD",
-    });
+    const wire = { outlet, signal: gone.signal, end, reset };
+    const ending = await writeReply(wire, reply, { headOnly: request.method === "HEAD" }).catch(breakOff);
     reply.ended?.(ending, outlet.accepted() - before);
     if (ending !== "complete") return false;
     if (reply.upgrade !== undefined) {
@@ -110,6 +109,12 @@ function createConnection(
     if (!closes(request)) return true;
     end();
     return false;
+  }
+
+  /** A body whose making failed can't be ended in order. */
+  function breakOff(): Ending {
+    reset();
+    return "cut";
   }
 
   function refuse(): void {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import fc from "fast-check";
 import { connect } from "node:net";
 import { startMock } from "./mock-provider.ts";
 import type { MockProvider } from "./mock-provider.ts";
@@ -17,7 +18,10 @@ function bodyOf(model: string, stream = true): string {
   return JSON.stringify({ model, stream, messages: [{ role: "user", content: "Hello" }] });
 }
 
-function ask(model: string, { stream = true, of = mock }: { stream?: boolean; of?: MockProvider } = {}): Promise<Response> {
+function ask(
+  model: string,
+  { stream = true, of = mock }: { stream?: boolean; of?: MockProvider } = {},
+): Promise<Response> {
   return fetch(`${of.url}/v1/chat/completions`, { method: "POST", headers, body: bodyOf(model, stream) });
 }
 
@@ -27,7 +31,10 @@ function rawRequest(model: string, stream = true): string {
 }
 
 /** What comes back on a raw connection until `enough` says so or it ends, and how it ended. */
-function exchange(bytes: string, enough: (text: string) => boolean): Promise<{ text: string; ended: string; pieces: number }> {
+function exchange(
+  bytes: string,
+  enough: (text: string) => boolean,
+): Promise<{ text: string; ended: string; pieces: number }> {
   const { promise, resolve } = Promise.withResolvers<{ text: string; ended: string; pieces: number }>();
   const socket = connect(mock.port, "127.0.0.1");
   let text = "";
@@ -52,7 +59,9 @@ const eventsIn = (text: string): number => text.split("data: ").length - 1;
 
 async function served(requestId: string | null): Promise<object | undefined> {
   const lines = (await (await fetch(`${mock.url}/__mock/served`)).text()).split("\n").filter((line) => line !== "");
-  return lines.map((line) => JSON.parse(line) as { request_id: string }).find(({ request_id }) => request_id === requestId);
+  return lines
+    .map((line) => JSON.parse(line) as { request_id: string })
+    .find(({ request_id }) => request_id === requestId);
 }
 
 test("HEAD / answers 200", async () => {
@@ -60,8 +69,9 @@ test("HEAD / answers 200", async () => {
 });
 
 test("requests of one pipeline are answered in order on one connection", async () => {
-  const { text } = await exchange(rawRequest("gpt-a", false) + rawRequest("gpt-b") + rawRequest("gpt-c", false), (all) =>
-    all.endsWith("}") && all.split("HTTP/1.1 200").length === 4,
+  const { text } = await exchange(
+    rawRequest("gpt-a", false) + rawRequest("gpt-b") + rawRequest("gpt-c", false),
+    (all) => all.endsWith("}") && all.split("HTTP/1.1 200").length === 4,
   );
   const models = [...text.matchAll(/"model":"(gpt-.)"/g)].map((match) => match[1]);
   expect([...new Set(models)]).toEqual(["gpt-a", "gpt-b", "gpt-c"]);
@@ -142,7 +152,9 @@ test("mock-1byte sends every byte by itself, mock-crlf ends lines with both", as
 });
 
 test("mock-big-N has N characters, mock-chunks-N-MS N pieces at their pace", async () => {
-  const big = (await (await ask("mock-big-100000", { stream: false })).json()) as { choices: { message: { content: string } }[] };
+  const big = (await (await ask("mock-big-100000", { stream: false })).json()) as {
+    choices: { message: { content: string } }[];
+  };
   expect(big.choices[0]?.message.content.length).toBe(100_000);
   const started = performance.now();
   const text = await (await ask("mock-chunks-5-10")).text();
@@ -181,7 +193,12 @@ test("the list of what was served tells usage as the answer did, and how it ende
   expect(await served(cut.headers.get("x-request-id"))).toMatchObject({ ended: "cut" });
 
   const abort = new AbortController();
-  const left = await fetch(`${mock.url}/v1/chat/completions`, { method: "POST", headers, body: bodyOf("mock-chunks-1000-5"), signal: abort.signal });
+  const left = await fetch(`${mock.url}/v1/chat/completions`, {
+    method: "POST",
+    headers,
+    body: bodyOf("mock-chunks-1000-5"),
+    signal: abort.signal,
+  });
   const before = mock.stats().left;
   abort.abort();
   while (mock.stats().left === before) await Bun.sleep(2);
@@ -190,8 +207,63 @@ test("the list of what was served tells usage as the answer did, and how it ende
 
 test("a body that is encoded is read", async () => {
   const body = Bun.gzipSync(bodyOf("gpt-4o", false));
-  const response = await fetch(`${mock.url}/v1/chat/completions`, { method: "POST", headers: { ...headers, "content-encoding": "gzip" }, body });
+  const response = await fetch(`${mock.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { ...headers, "content-encoding": "gzip" },
+    body,
+  });
   expect(response.status).toBe(200);
+});
+
+test("whatever JSON comes, there is an answer", async () => {
+  const paths = [
+    "chat/completions",
+    "completions",
+    "responses",
+    "responses/compact",
+    "embeddings",
+    "images/generations",
+    "moderations",
+  ];
+  const key = fc.constantFrom(
+    "messages",
+    "input",
+    "prompt",
+    "tools",
+    "tool_choice",
+    "text",
+    "n",
+    "stream",
+    "role",
+    "content",
+    "type",
+  );
+  const odd = fc.dictionary(key, fc.jsonValue({ maxDepth: 3 }));
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...paths), odd, async (path, fields) => {
+      const body = JSON.stringify({ ...fields, model: "gpt-4o" });
+      const response = await fetch(`${mock.url}/v1/${path}`, { method: "POST", headers, body });
+      expect([200, 400]).toContain(response.status);
+      await response.arrayBuffer();
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("JSON of fifty thousand levels ends its own answer and no other", async () => {
+  const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+  for (const [path, field, stream] of [
+    ["chat/completions", "messages", false],
+    ["responses", "metadata", false],
+    ["responses", "metadata", true],
+  ] as const) {
+    const body = `{"model":"gpt-4o","stream":${stream},"input":"Hello","${field}":${deep}}`;
+    const answered = fetch(`${mock.url}/v1/${path}`, { method: "POST", headers, body }).then((response) =>
+      response.text(),
+    );
+    await answered.catch(() => undefined);
+    expect((await ask("gpt-4o", { stream: false })).status).toBe(200);
+  }
 });
 
 test("the same seed gives the same ids, and chaos in the same places", async () => {

@@ -70,8 +70,12 @@ export function startMock({
     const own = answerItself(request);
     if (own !== undefined) return own;
     ledger.begin();
-    const answer = find(request);
-    return answer instanceof Promise ? answer.then(finish) : finish(answer);
+    try {
+      const answer = find(request);
+      return answer instanceof Promise ? answer.catch(failed).then(finish) : finish(answer);
+    } catch {
+      return finish(failed());
+    }
   }
 
   function find(request: MockRequest): Answer | Promise<Answer> {
@@ -115,4 +119,13 @@ export function startMock({
     }
     return undefined;
   }
+}
+
+/** The answer where a request was too much for the mock, as JSON of a thousand levels is. */
+function failed(): Answer {
+  return {
+    status: 500,
+    headers: [["content-type", "application/json"]],
+    body: `{"error":{"message":"The mock failed."}}`,
+  };
 }

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { DeadRecord } from "./ledger.ts";
 import type { DeadLetter } from "./outbox.ts";
-import { decompress } from "./segment.ts";
+import { compress, decompress } from "./segment.ts";
 
 type Row = { sink: string; seq: number; id: string; reason: string; at: number };
 
@@ -28,7 +28,7 @@ export function createDeadLetterTable(database: Database) {
   return {
     insert(records: readonly DeadRecord[]): void {
       for (const { sink, seq, id, reason, at, json } of records) {
-        const data = Bun.zstdCompressSync(json, { level: 1 });
+        const data = compress(json);
         insert.run(sink, seq, id, reason, at, data.length, data);
       }
     },

@@ -12,6 +12,9 @@ const upkeepEveryMs = 1000;
 const reportEveryMs = 60_000;
 const leastGain = 262_144;
 
+/** What an append may take beyond its records: pages that hold them in part, and the log of the database. */
+const mostOverhead = 262_144;
+
 /** What keeps an outbox within its bounds and its disk. */
 export type OutboxRoom = ReturnType<typeof createOutboxRoom>;
 
@@ -39,6 +42,8 @@ export function createOutboxRoom({
   /** When each phrase may be said again. */
   const sayAgainAt = new Map<string, number>();
   let mayGrow = true;
+  /** What may be appended before the size of the file has to be looked at again. */
+  let room = 0;
 
   function dropSegments(segments: readonly Segment[], reason: DropReason): Fault | undefined {
     return store.attempt(() => store.commit(forget(store.ledger(), segments, reason), { remove: segments }));
@@ -91,15 +96,19 @@ export function createOutboxRoom({
     upkeep(): void {
       if (now() < nextUpkeepAt) return;
       nextUpkeepAt = now() + upkeepEveryMs;
+      room = 0;
       holdReserve();
       expire();
       store.attempt(() => compaction.run());
       store.attempt(() => store.file().shrink());
     },
-    /** Sheds until the file is within its bound again. */
-    enforce(): void {
+    /** Sheds until the file is within its bound again, once `bytes` were appended. */
+    enforce(bytes: number): void {
+      room -= 2 * bytes + mostOverhead;
+      if (maxBytes === 0 || room > 0) return;
       const file = store.file();
-      if (maxBytes === 0 || file.usedBytes() + file.walBytes() <= maxBytes) return;
+      room = maxBytes - file.usedBytes() - file.walBytes();
+      if (room >= 0) return;
       store.attempt(() => file.checkpoint("TRUNCATE"));
       if (file.usedBytes() <= maxBytes) return;
       const goal = maxBytes - slack;

@@ -13,7 +13,7 @@ export type Segment = {
   readonly sink?: string;
   /** Its size before compression, in characters. */
   readonly rawSize: number;
-  /** Its size compressed. */
+  /** Its size as it is stored. */
   readonly bytes: number;
   /** What the exchanges held was given up to save room. */
   readonly bodiesShed: boolean;
@@ -27,6 +27,12 @@ export type Line = { readonly id: string; readonly json: string };
 
 const mostRecords = 256;
 const mostCharacters = 1_048_576;
+
+/** A shorter text is stored as it is: a few pages of a file are not worth the time; where many wait, they are merged. */
+const leastCompressed = 8192;
+/** What compressed data begins with, and no text can. https://datatracker.ietf.org/doc/html/rfc8878#section-3.1.1 */
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A record as the line that is stored. */
 export function toLine({ id, json }: Line): Line {
@@ -51,7 +57,7 @@ export function splitLines(lines: readonly Line[]): (readonly Line[])[] {
   return runs;
 }
 
-/** Compresses lines together, numbered from `firstSeq` on. */
+/** Puts lines together, numbered from `firstSeq` on. */
 export function packSegment(
   about: Pick<Segment, "firstSeq" | "at" | "kind" | "sink" | "bodiesShed">,
   lines: readonly Line[],
@@ -59,7 +65,7 @@ export function packSegment(
   const parts: string[] = [];
   for (const { id, json } of lines) parts.push(id, json);
   const text = parts.join("\n");
-  const payload = Bun.zstdCompressSync(text, { level: 1 });
+  const payload = compress(text);
   const lastSeq = about.firstSeq + lines.length - 1;
   return { segment: { ...about, lastSeq, rawSize: text.length, bytes: payload.length }, payload };
 }
@@ -107,10 +113,16 @@ export function createRecord(seq: number, id: string, json: string): SinkRecord 
   };
 }
 
-/** Text that was compressed; `undefined` where it is damaged. */
+/** Text as it is stored: compressed where that gains something. */
+export function compress(text: string): Uint8Array {
+  return text.length < leastCompressed ? Buffer.from(text) : Bun.zstdCompressSync(text, { level: 1 });
+}
+
+/** Text that was stored; `undefined` where it is damaged. */
 export function decompress(payload: Uint8Array): string | undefined {
   try {
-    return Bun.zstdDecompressSync(payload).toString("utf8");
+    const isCompressed = zstdMagic.equals(payload.subarray(0, zstdMagic.length));
+    return utf8.decode(isCompressed ? Bun.zstdDecompressSync(payload) : payload);
   } catch {
     return undefined;
   }

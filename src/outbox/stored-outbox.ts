@@ -103,7 +103,7 @@ export function createStoredOutbox({
         return;
       }
       for (const { segment, lines } of packed) store.keep(segment, lines);
-      store.attempt(() => room.enforce());
+      store.attempt(() => room.enforce(bytes));
     },
     countLost(reason, count) {
       if (count <= 0) return;

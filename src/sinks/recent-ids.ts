@@ -7,7 +7,8 @@ export function createRecentIds({ max }: { readonly max: number }) {
   return {
     has: (id: string): boolean => young.has(id) || old.has(id),
     add(id: string): void {
-      young.add(id);
+      // An id is a piece of the text that it was read from, which would be kept with it: so a copy is.
+      young.add(Buffer.from(id).toString());
       if (young.size < max / 2) return;
       old = young;
       young = new Set();

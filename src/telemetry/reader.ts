@@ -26,8 +26,10 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
   return (capture) => {
     const dialect = capture.dialect === undefined ? undefined : findDialect(capture.dialect);
     const place = { method: capture.method, path: capture.path };
-    const kind = dialect?.kindOf(place) ?? "other";
     const request = dialect ? readRequestFacts(dialect, capture) : {};
+    // A session is warmed by a request that generates nothing, and is not billed.
+    const warms = request.parameters?.["generate"] === false;
+    const kind = warms ? "other" : (dialect?.kindOf(place) ?? "other");
     const answer = dialect ? readAnswerFacts(dialect, capture) : {};
     const ending = readEnding(capture, kind, answer);
     const usage = readUsage(capture, kind, request, answer, ending.outcome);

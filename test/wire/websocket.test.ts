@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Exchange } from "../../src/domain/exchange.ts";
 import { startWeir, waitFor, type Weir } from "../weir.ts";
+import { listenForHeads, type RawServer } from "../runtime-contract/raw.ts";
 import { noise } from "./bytes.ts";
 import { type Answer, openCall, send } from "./client.ts";
 import type { Header } from "./upstream.ts";
@@ -10,14 +12,26 @@ const gateKey = "gate-0123456789";
 let upstream: SocketUpstream;
 let open: Weir;
 let gated: Weir;
+/** Takes every upgrade, and picks no subprotocol. */
+let plain: RawServer;
 beforeAll(async () => {
   upstream = openSocketUpstream();
+  plain = await listenForHeads((socket, head) => {
+    const key = /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? "";
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+  });
   const { url } = upstream;
   const urls = { UPSTREAM_BASE_URL: url, ANTHROPIC_BASE_URL: url, GEMINI_BASE_URL: url };
   [open, gated] = await Promise.all([
     startWeir({
       env: { ...urls, MAX_WS_MESSAGE_BYTES: "8000000", PROXY_TIMEOUT_MS: "1000" },
-      files: { "weir.yaml": "providers: { nowhere: { base_url: 'http://127.0.0.1:1', dialect: openai } }" },
+      files: {
+        "weir.yaml": `
+          providers:
+            nowhere: { base_url: "http://127.0.0.1:1", dialect: openai }
+            plain: { base_url: "${plain.url}", dialect: openai }`,
+      },
     }),
     startWeir({ env: { ...urls, PROXY_API_KEY: gateKey, UPSTREAM_API_KEY: "op-openai", GEMINI_API_KEY: "op-gemini" } }),
   ]);
@@ -26,6 +40,7 @@ afterAll(async () => {
   await open[Symbol.asyncDispose]();
   await gated[Symbol.asyncDispose]();
   await upstream.stop();
+  await plain[Symbol.asyncDispose]();
 });
 
 type Setup = { readonly path?: string; readonly headers?: Readonly<Record<string, string>>; readonly protocols?: readonly string[]; readonly weir?: Weir };
@@ -183,9 +198,23 @@ describe("a refused upgrade", () => {
     }
   });
 
-  test.concurrent("is 502 where the upstream can't be reached, or picks none of the subprotocols", async () => {
-    expect((await ask(echo, "/nowhere/v1/realtime")).status).toBe(502);
-    expect((await ask(echo, "/v1/realtime", [["sec-websocket-protocol", "realtime"]])).status).toBe(502);
+  test.concurrent("is 502 where the upstream can't be reached", async () => {
+    const answer = await ask(echo, "/nowhere/v1/realtime");
+    expect([answer.status, answer.header("x-weir-error")]).toEqual([502, "upstream_unreachable"]);
+  });
+
+  test.concurrent("is 502 where the upstream picks none of the subprotocols", async () => {
+    const answer = await ask(echo, "/plain/v1/realtime", [["sec-websocket-protocol", "realtime"]]);
+    expect(answer.status).toBe(502);
+    expect(answer.header("x-weir-error")).toMatch(/^upstream_/);
+  });
+
+  test.concurrent("is no failure where the consumer left while the upstream was asked", async () => {
+    const { name, path } = target({ refuse: () => new Promise<Response>(() => {}) as unknown as Response });
+    const call = openCall(open.port, { target: path, headers: handshake });
+    await waitFor(() => upstream.visits.get(name), "The upstream was not asked");
+    call.leave();
+    expect(await open.waitForRecord(({ query }) => query?.includes(name) === true)).toMatchObject({ outcome: "aborted", cause: "client_closed" });
   });
 
   test.concurrent("is 504 where the upstream is silent", async () => {

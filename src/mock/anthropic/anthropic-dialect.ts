@@ -2,7 +2,7 @@ import type { Answer, CreateDialect, MockContext } from "../dialect.ts";
 import { hasCredential } from "../mock-request.ts";
 import type { MockRequest } from "../mock-request.ts";
 import type { AnthropicCall } from "./anthropic-call.ts";
-import { failure, headersOf } from "./anthropic-head.ts";
+import { failure, jsonAnswer } from "./anthropic-head.ts";
 import { createBatches } from "./batches.ts";
 import { answerCompletion } from "./completions.ts";
 import { createFiles } from "./files.ts";
@@ -36,13 +36,20 @@ function isAnthropics(request: MockRequest): boolean {
   return request.path.startsWith("/v1/") && request.header("anthropic-version") !== undefined;
 }
 
+/** Every answer goes into the books. */
 function answer(
   request: MockRequest,
   { context, routes }: { readonly context: MockContext; readonly routes: readonly Route[] },
 ): Answer {
   const head = { requestId: context.ids.next("req_01", 22), now: context.now() };
+  const found = handle({ request, context, head }, routes);
+  return { ...found, served: found.served ?? { requestId: head.requestId, path: request.path } };
+}
+
+function handle(call: AnthropicCall, routes: readonly Route[]): Answer {
+  const { request, head } = call;
   // What asks whether the API is there needs no credential.
-  if (request.path.startsWith("/api/hello")) return { status: 200, headers: headersOf("application/json", head), body: "{}" };
+  if (request.path.startsWith("/api/hello")) return jsonAnswer({}, head);
   if (!hasCredential(request, { headers: ["x-api-key", "authorization"] })) {
     return failure(401, "x-api-key header is required", head);
   }
@@ -53,7 +60,7 @@ function answer(
   for (const [method, pattern, handler] of routes) {
     if (method !== undefined && method !== request.method) continue;
     const found = pattern.exec(path);
-    if (found !== null) return handler({ request, context, head }, path.slice(found[0].length));
+    if (found !== null) return handler(call, path.slice(found[0].length));
   }
   return failure(404, `Not found: ${request.method} ${request.path}`, head);
 }

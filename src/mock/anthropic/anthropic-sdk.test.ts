@@ -30,10 +30,11 @@ describe.each([
       type: "message",
       model: "claude-opus-4-6",
       stop_reason: "end_turn",
-      content: [{ type: "text", text: expect.stringContaining('"Hello"') }],
+      content: [{ type: "text", text: expect.stringContaining('"Hello"') as unknown }],
     });
     const served = await lastServed();
     expect(served).toMatchObject({
+      // eslint-disable-next-line eslint/no-underscore-dangle -- the SDK's own name
       request_id: message._request_id,
       path: "/v1/messages",
       status: 200,
@@ -43,7 +44,13 @@ describe.each([
   });
 
   test("puts a stream together to what the same request gets whole", async () => {
-    const request = { model: "claude-sonnet-4-5", max_tokens: 2_000, messages: hello, tools: [weather], thinking: { type: "enabled" as const, budget_tokens: 1_024 } };
+    const request = {
+      model: "claude-opus-4-6",
+      max_tokens: 2_000,
+      messages: hello,
+      tools: [weather],
+      thinking: { type: "adaptive" as const },
+    };
     const whole = await client.messages.create(request);
     const streamed = await client.messages.stream(request).finalMessage();
     const plain = (message: typeof whole) => message.content.map((block) => ({ ...block, id: "" }));
@@ -80,16 +87,22 @@ describe.each([
       requests: [
         { custom_id: "good", params },
         { custom_id: "bad", params: { ...params, messages: [] } },
+        { custom_id: "refused", params: { ...params, model: "mock-429" } },
       ],
     });
-    expect(await client.messages.batches.retrieve(id)).toMatchObject({ processing_status: "ended", request_counts: { succeeded: 1, errored: 1 } });
+    expect(await client.messages.batches.retrieve(id)).toMatchObject({
+      processing_status: "ended",
+      request_counts: { succeeded: 1, errored: 2 },
+    });
     const page = await client.messages.batches.list();
     expect(page.data.map((batch) => batch.id)).toContain(id);
     const results = [];
-    for await (const result of await client.messages.batches.results(id)) results.push([result.custom_id, result.result.type]);
+    for await (const result of await client.messages.batches.results(id))
+      results.push([result.custom_id, result.result.type]);
     expect(results).toEqual([
       ["good", "succeeded"],
       ["bad", "errored"],
+      ["refused", "errored"],
     ]);
   });
 
@@ -132,7 +145,8 @@ test("the older completions are answered, whole and as a stream", async () => {
   const request = { model: "claude-2.1", max_tokens_to_sample: 100, prompt: "\n\nHuman: Hello\n\nAssistant:" };
   const whole = await older.completions.create(request);
   let streamed = "";
-  for await (const { completion } of await older.completions.create({ ...request, stream: true })) streamed += completion;
+  for await (const { completion } of await older.completions.create({ ...request, stream: true }))
+    streamed += completion;
   expect(whole).toMatchObject({ completion: ` ${streamed}`, stop_reason: "stop_sequence" });
   expect(streamed).toContain('"Hello"');
 });

@@ -1,4 +1,5 @@
 import type { Answer, MockContext } from "../dialect.ts";
+import type { Directives } from "../directives.ts";
 import { listOf, objectOf, textOf } from "../json.ts";
 import type { Json } from "../json.ts";
 import { createShelf } from "../shelf.ts";
@@ -9,9 +10,16 @@ import { listPage } from "./list-page.ts";
 import { messageBody } from "./message-body.ts";
 import { faultOf, readMessageRequest } from "./read-message-request.ts";
 
+type BatchRequest = {
+  readonly customId: string;
+  readonly params: Json;
+  readonly fault?: string;
+  readonly directives: Directives;
+};
+
 type Batch = {
   readonly id: string;
-  readonly requests: readonly Json[];
+  readonly requests: readonly BatchRequest[];
   readonly created: number;
   /** Where its results can be had. */
   readonly resultsUrl: string;
@@ -40,7 +48,7 @@ export function createBatches(): (call: AnthropicCall, rest: string) => Answer {
   };
 
   function create({ request, context, head }: AnthropicCall): Answer {
-    const requests = listOf(request.json()?.["requests"]).map(objectOf);
+    const requests = listOf(request.json()?.["requests"]).map((one) => readBatchRequest(objectOf(one), context));
     if (requests.length === 0) return failure(400, "requests: Field required", head);
     if (requests.length > mostRequests) return failure(413, "requests: too many", head);
     const id = context.ids.next("msgbatch_01", 22);
@@ -61,8 +69,8 @@ export function createBatches(): (call: AnthropicCall, rest: string) => Answer {
 
   function results({ context, head }: AnthropicCall, batch: Batch): Answer {
     const lines = batch.requests.map((request) => ({
-      custom_id: textOf(request["custom_id"]) ?? "",
-      result: batch.canceled ? { type: "canceled" } : resultOf(objectOf(request["params"]), context, head.requestId),
+      custom_id: request.customId,
+      result: batch.canceled ? { type: "canceled" } : resultOf(request, context, head.requestId),
     }));
     return {
       status: 200,
@@ -72,19 +80,35 @@ export function createBatches(): (call: AnthropicCall, rest: string) => Answer {
   }
 }
 
-function resultOf(params: Json, context: MockContext, requestId: string): object {
-  const fault = faultOf(params);
-  if (fault !== undefined) return { type: "errored", error: errorBody(400, fault, requestId) };
-  const { model, wishes, status } = context.read(textOf(params["model"]) ?? "");
-  if (status !== undefined) return { type: "errored", error: errorBody(status, "The model's name asks for this error.", requestId) };
+function readBatchRequest(request: Json, context: MockContext): BatchRequest {
+  const params = objectOf(request["params"]);
+  return {
+    customId: textOf(request["custom_id"]) ?? "",
+    params,
+    fault: faultOf(params),
+    directives: context.read(textOf(params["model"]) ?? ""),
+  };
+}
+
+function fails({ fault, directives }: BatchRequest): boolean {
+  return fault !== undefined || directives.status !== undefined;
+}
+
+function resultOf(request: BatchRequest, context: MockContext, requestId: string): object {
+  const { params, fault = "The model's name asks for this error.", directives } = request;
+  const { model, wishes, status = 400 } = directives;
+  if (fails(request)) return { type: "errored", error: errorBody(status, fault, requestId) };
   const turn = composeTurn(readMessageRequest(params, model, wishes), wishes);
   const facts = { id: context.ids.next("msg_01", 22), model, ids: context.ids, tier: "batch" };
   return { type: "succeeded", message: messageBody(turn, facts) };
 }
 
-function describe({ id, requests, created, resultsUrl, canceled }: Batch, status: "in_progress" | "canceling" | "ended"): object {
+function describe(
+  { id, requests, created, resultsUrl, canceled }: Batch,
+  status: "in_progress" | "canceling" | "ended",
+): object {
   const ended = status === "ended";
-  const errored = requests.filter((request) => faultOf(objectOf(request["params"])) !== undefined).length;
+  const errored = requests.filter(fails).length;
   const done = ended && !canceled;
   return {
     id,

@@ -26,7 +26,16 @@ export function answerCompletion({ request, context, head }: AnthropicCall): Ans
   const question = prompt.slice(prompt.lastIndexOf(turnStart) + turnStart.length).replace(/\n\nAssistant:.*$/s, "");
   const maxTokens = countOf(body["max_tokens_to_sample"]);
   const turn = composeTurn(
-    { model, inputTokens: promptTokens(prompt), question, asked: true, tools: [], toolChoice: "none", thinks: false, maxTokens },
+    {
+      model,
+      inputTokens: promptTokens(prompt),
+      question,
+      asked: true,
+      tools: [],
+      toolChoice: "none",
+      thinks: false,
+      maxTokens,
+    },
     wishes,
   );
   const id = context.ids.next("compl_01", 22);
@@ -36,7 +45,10 @@ export function answerCompletion({ request, context, head }: AnthropicCall): Ans
       ? {
           status: 200,
           headers: headersOf("text/event-stream; charset=utf-8", head),
-          body: { events: completionEvents(turn, frame), error: sse("error", errorBody(529, "Overloaded", head.requestId)) },
+          body: {
+            events: completionEvents(turn, frame),
+            error: sse("error", errorBody(529, "Overloaded", head.requestId)),
+          },
         }
       : jsonAnswer({ ...frame, completion: ` ${wholeText(turn.text)}`, ...endOf(turn) }, head);
   return { ...answer, directives, served };

@@ -1,7 +1,10 @@
 import type { UsageBuckets } from "../../domain/usage.ts";
 
 /** A turn's usage as a message tells it (https://platform.claude.com/docs/en/api/messages); thinking is part of the output. */
-export function messageUsage(usage: UsageBuckets, { output, tier = "standard" }: { readonly output?: number; readonly tier?: string } = {}): object {
+export function messageUsage(
+  usage: UsageBuckets,
+  { output, tier = "standard" }: { readonly output?: number; readonly tier?: string } = {},
+): object {
   const thinking = usage.output_reasoning ?? 0;
   return {
     ...inputUsage(usage),

@@ -12,7 +12,14 @@ export function answerModels({ head }: AnthropicCall, rest: string): Answer {
 }
 
 function describe(id: string): { readonly id: string; readonly [member: string]: unknown } {
-  return { type: "model", id, display_name: id, created_at: "2026-01-01T00:00:00Z", max_input_tokens: 200_000, max_tokens: 64_000 };
+  return {
+    type: "model",
+    id,
+    display_name: id,
+    created_at: "2026-01-01T00:00:00Z",
+    max_input_tokens: 200_000,
+    max_tokens: 64_000,
+  };
 }
 
 function decoded(part: string): string {

@@ -17,8 +17,8 @@ export function messagesFault({ messages }: Json): string | undefined {
   if (messages.length === 0) return "messages: at least one message is required";
   for (const [index, message] of messages.entries()) {
     const role = objectOf(message)["role"];
-    if (role !== "user" && role !== "assistant") {
-      return `messages.${index}.role: Input should be 'user' or 'assistant'`;
+    if (role !== "user" && role !== "assistant" && role !== "system") {
+      return `messages.${index}.role: Input should be 'user', 'assistant' or 'system'`;
     }
   }
   return undefined;

@@ -24,7 +24,8 @@ export function createCachedContents(): CachedContents {
     tokens: (name) => shelf.find(name)?.tokens,
     answer(call, rest) {
       const { method } = call.request;
-      if (rest === "") return method === "POST" ? create(call) : jsonAnswer({ cachedContents: shelf.list().map(({ body }) => body) });
+      if (rest === "")
+        return method === "POST" ? create(call) : jsonAnswer({ cachedContents: shelf.list().map(({ body }) => body) });
       const name = `cachedContents${rest}`;
       const found = shelf.find(name);
       if (found === undefined) return failure(403, "CachedContent not found (or permission denied)");
@@ -37,7 +38,8 @@ export function createCachedContents(): CachedContents {
 
   function create({ request, context }: Omit<GeminiCall, "cachedTokens">): Answer {
     const body = request.json() ?? {};
-    if (faultOf(body) !== undefined && body["systemInstruction"] === undefined) return failure(400, "contents is not specified");
+    if (faultOf(body) !== undefined && body["systemInstruction"] === undefined)
+      return failure(400, "contents is not specified");
     const tokens = inputTokens(body);
     const name = `cachedContents/${context.ids.next("", 24).toLowerCase()}`;
     const cached = {
@@ -51,7 +53,11 @@ export function createCachedContents(): CachedContents {
     return jsonAnswer(cached);
   }
 
-  function update({ request, context }: Omit<GeminiCall, "cachedTokens">, name: string, { tokens, body }: Cached): Answer {
+  function update(
+    { request, context }: Omit<GeminiCall, "cachedTokens">,
+    name: string,
+    { tokens, body }: Cached,
+  ): Answer {
     const changed = { ...body, ...times(context.now(), request.json()?.["ttl"]) };
     shelf.put(name, { tokens, body: changed });
     return jsonAnswer(changed);

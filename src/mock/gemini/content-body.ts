@@ -19,7 +19,10 @@ export type ContentFacts = {
 /** The turns as a whole answer of `generateContent`. */
 export function contentBody(facts: ContentFacts): object {
   const candidates = facts.turns.map((turn, index) => ({
-    content: { parts: [...thoughtParts(turn, facts), ...textParts(turn), ...callParts(turn, facts.ids)], role: "model" },
+    content: {
+      parts: [...thoughtParts(turn, facts), ...textParts(turn), ...callParts(turn, facts.ids)],
+      role: "model",
+    },
     finishReason: finishReason(turn),
     index,
   }));

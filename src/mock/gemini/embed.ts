@@ -24,7 +24,7 @@ export function answerBatchEmbed(call: GeminiCall, name: string): Answer {
 }
 
 function embed(
-  { request, context }: GeminiCall,
+  { request, context, requestId }: GeminiCall,
   name: string,
   {
     requests,
@@ -36,14 +36,13 @@ function embed(
   }
   const directives = context.read(name);
   const { model, status, html } = directives;
-  const requestId = context.ids.next("", 23);
   const served = { requestId, path: request.path, model };
   if (status !== undefined) return { ...failure(status, faultMessage(status), { html }), directives, served };
   const tokens = promptTokens(requests.map((one) => objectOf(one["content"])["parts"]));
   const embeddings = requests.map((one) => ({ values: vectorOf(one) }));
   const usage = { promptTokenCount: tokens, promptTokenDetails: textTokens(tokens) };
   return {
-    ...jsonAnswer(body(embeddings, usage), [["x-request-id", requestId]]),
+    ...jsonAnswer(body(embeddings, usage)),
     directives,
     served: { ...served, usage: { input: tokens } },
   };
@@ -52,7 +51,8 @@ function embed(
 /** A vector of length 1 that is the same for the same content. */
 function vectorOf(request: Json): readonly number[] {
   const config = memberObject(request, "embedContentConfig");
-  const wanted = countOf(member(request, "outputDimensionality") ?? member(config, "outputDimensionality")) ?? dimensions;
+  const wanted =
+    countOf(member(request, "outputDimensionality") ?? member(config, "outputDimensionality")) ?? dimensions;
   const random = createRandom(hashOf(JSON.stringify(request["content"])));
   const values = Array.from({ length: Math.min(wanted, mostDimensions) }, () => random() - 0.5);
   const norm = Math.hypot(...values);

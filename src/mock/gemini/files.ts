@@ -43,7 +43,8 @@ export function createFiles(): Files {
     if (id !== null) return resume(call, id);
     if (request.header("x-goog-upload-command") === "start") return start(call);
     const related = readRelatedUpload(request.header("content-type") ?? "", request.bytes());
-    if (related === undefined) return failure(400, "Upload has to start with X-Goog-Upload-Command, or to be multipart/related.");
+    if (related === undefined)
+      return failure(400, "Upload has to start with X-Goog-Upload-Command, or to be multipart/related.");
     return jsonAnswer({ file: finish(call, { about: related.about, type: related.type, received: related.size }) });
   }
 
@@ -70,7 +71,8 @@ export function createFiles(): Files {
     const { request } = call;
     const command = request.header("x-goog-upload-command") ?? "";
     const offset = Number(request.header("x-goog-upload-offset") ?? before.received);
-    if (command.includes("upload") && offset !== before.received) return failure(400, "The offset isn't where the upload stands.");
+    if (command.includes("upload") && offset !== before.received)
+      return failure(400, "The offset isn't where the upload stands.");
     const after = { ...before, received: before.received + request.bytes().length };
     const received = ["x-goog-upload-size-received", String(after.received)] as const;
     if (!command.includes("finalize")) {

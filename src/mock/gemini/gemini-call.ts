@@ -5,6 +5,8 @@ import type { MockRequest } from "../mock-request.ts";
 export type GeminiCall = {
   readonly request: MockRequest;
   readonly context: MockContext;
+  /** As the answer's head tells it, and where there is one, its body. */
+  readonly requestId: string;
   /** The contents that were cached, by their name. */
   readonly cachedTokens: (name: string) => number | undefined;
 };

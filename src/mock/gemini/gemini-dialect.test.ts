@@ -6,12 +6,20 @@ afterAll(mock.stop);
 
 const hello = JSON.stringify({ contents: [{ role: "user", parts: [{ text: "Hello" }] }] });
 
-function post(path: string, body: string | Uint8Array = hello, headers: Record<string, string> = { "x-goog-api-key": "key" }): Promise<Response> {
+function post(
+  path: string,
+  body: string | Uint8Array = hello,
+  headers: Record<string, string> = { "x-goog-api-key": "key" },
+): Promise<Response> {
   return fetch(`${mock.url}${path}`, { method: "POST", headers, body });
 }
 
 test("a request without a key is refused in Google's words, as an array where the answer would have been one", async () => {
-  const error = { code: 403, status: "PERMISSION_DENIED", message: expect.stringContaining("unregistered callers") };
+  const error = {
+    code: 403,
+    status: "PERMISSION_DENIED",
+    message: expect.stringContaining("unregistered callers") as unknown,
+  };
   const refused = async (verb: string) => {
     const answer = await post(`/v1beta/models/m:${verb}`, hello, {});
     return [answer.status, await answer.json()];
@@ -45,7 +53,9 @@ test("without alt=sse a stream is a JSON array of the same chunks", async () => 
 });
 
 test("an array that breaks off with an error is still JSON", async () => {
-  const elements = (await (await post("/v1beta/models/mock-error-event-2:streamGenerateContent")).json()) as readonly object[];
+  const elements = (await (
+    await post("/v1beta/models/mock-error-event-2:streamGenerateContent")
+  ).json()) as readonly object[];
   expect(elements).toHaveLength(3);
   expect(elements.at(-1)).toMatchObject({ error: { status: "UNAVAILABLE" } });
 });
@@ -60,7 +70,10 @@ test("several candidates are answered, the input billed once", async () => {
   const body = (count: number) => JSON.stringify({ ...JSON.parse(hello), generationConfig: { candidateCount: count } });
   const read = async (count: number) => {
     const answer = await post("/v1beta/models/m:generateContent", body(count));
-    return (await answer.json()) as { candidates: readonly object[]; usageMetadata: { promptTokenCount: number; candidatesTokenCount: number } };
+    return (await answer.json()) as {
+      candidates: readonly object[];
+      usageMetadata: { promptTokenCount: number; candidatesTokenCount: number };
+    };
   };
   const [one, two] = [await read(1), await read(2)];
   expect([one.candidates.length, two.candidates.length]).toEqual([1, 2]);
@@ -69,15 +82,22 @@ test("several candidates are answered, the input billed once", async () => {
 });
 
 test("a multipart upload gives a file of its size", async () => {
-  const body = '--b\r\ncontent-type: application/json\r\n\r\n{"file":{"displayName":"notes"}}\r\n--b\r\ncontent-type: text/plain\r\n\r\nfive!\r\n--b--\r\n';
-  const answer = await post("/upload/v1beta/files", body, { "x-goog-api-key": "key", "content-type": "multipart/related; boundary=b" });
+  const body =
+    '--b\r\ncontent-type: application/json\r\n\r\n{"file":{"displayName":"notes"}}\r\n--b\r\ncontent-type: text/plain\r\n\r\nfive!\r\n--b--\r\n';
+  const answer = await post("/upload/v1beta/files", body, {
+    "x-goog-api-key": "key",
+    "content-type": "multipart/related; boundary=b",
+  });
   expect(await answer.json()).toMatchObject({ file: { displayName: "notes", mimeType: "text/plain", sizeBytes: "5" } });
 });
 
 test("an upload whose offset is wrong is refused", async () => {
   const begun = await post("/upload/v1beta/files", "{}", { "x-goog-api-key": "key", "x-goog-upload-command": "start" });
   const url = new URL(begun.headers.get("x-goog-upload-url") ?? "");
-  const answer = await post(url.pathname + url.search, "12345", { "x-goog-upload-command": "upload", "x-goog-upload-offset": "7" });
+  const answer = await post(url.pathname + url.search, "12345", {
+    "x-goog-upload-command": "upload",
+    "x-goog-upload-offset": "7",
+  });
   expect(answer.status).toBe(400);
 });
 
@@ -98,16 +118,18 @@ async function talk(model: string): Promise<{ readonly messages: readonly object
   const socket = new WebSocket(`${mock.url.replace("http", "ws")}${path}`);
   const messages: object[] = [];
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => {
+  socket.addEventListener("open", () => {
     socket.send(JSON.stringify({ setup: { model: `models/${model}` } }));
     socket.send(JSON.stringify({ realtimeInput: { text: "Hello" } }));
-  };
+  });
   const closed = Promise.withResolvers<number>();
-  socket.onmessage = ({ data }) => {
-    const message = JSON.parse(new TextDecoder().decode(data as ArrayBuffer)) as { serverContent?: { turnComplete?: boolean } };
+  socket.addEventListener("message", ({ data }) => {
+    const message = JSON.parse(new TextDecoder().decode(data as ArrayBuffer)) as {
+      serverContent?: { turnComplete?: boolean };
+    };
     messages.push(message);
     if (message.serverContent?.turnComplete === true) socket.close();
-  };
-  socket.onclose = ({ code }) => closed.resolve(code);
+  });
+  socket.addEventListener("close", ({ code }) => closed.resolve(code));
   return { code: await closed.promise, messages };
 }

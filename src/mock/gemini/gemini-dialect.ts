@@ -1,4 +1,4 @@
-import type { Answer, CreateDialect, MockContext } from "../dialect.ts";
+import type { Answer, CreateDialect } from "../dialect.ts";
 import { hasCredential } from "../mock-request.ts";
 import type { MockRequest } from "../mock-request.ts";
 import { asksForWebSocket } from "../websocket.ts";
@@ -49,18 +49,30 @@ function isGeminis({ path, method, header, query }: MockRequest): boolean {
   return path.startsWith("/v1/") && (header("x-goog-api-key") !== undefined || query.has("key"));
 }
 
-type Parts = Pick<GeminiCall, "cachedTokens"> & { readonly context: MockContext; readonly routes: readonly Route[] };
+type Parts = Pick<GeminiCall, "context" | "cachedTokens"> & { readonly routes: readonly Route[] };
 
+/** Every answer tells its id in its head, and goes into the books. */
 function answer(request: MockRequest, { context, routes, cachedTokens }: Parts): Answer {
+  const requestId = context.ids.next("", 23);
+  const found = handle({ request, context, requestId, cachedTokens }, routes);
+  return {
+    ...found,
+    headers: [...found.headers, ["x-request-id", requestId]],
+    served: found.served ?? { requestId, path: request.path },
+  };
+}
+
+function handle(call: GeminiCall, routes: readonly Route[]): Answer {
+  const { request } = call;
   const inArray = request.path.endsWith(":streamGenerateContent") && request.query.get("alt") !== "sse";
   // An upload that has begun is known by its id alone.
   if (!request.query.has("upload_id") && !isKnown(request)) return failure(403, unregistered, { inArray });
-  if (asksForWebSocket(request)) return answerLive(request, context);
+  if (asksForWebSocket(request)) return answerLive(call);
   const path = request.path.replace(/\/+$/, "");
   for (const [method, pattern, handler] of routes) {
     if (method !== undefined && method !== request.method) continue;
     const found = pattern.exec(path);
-    if (found !== null) return handler({ request, context, cachedTokens }, path.slice(found[0].length));
+    if (found !== null) return handler(call, path.slice(found[0].length));
   }
   return failure(404, "Requested entity was not found.", { inArray });
 }

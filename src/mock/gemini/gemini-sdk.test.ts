@@ -90,7 +90,8 @@ describe.each([
 
   test("embeds several contents, each always the same and of length 1", async () => {
     const config = { outputDimensionality: 16 };
-    const embedAll = () => client.models.embedContent({ model: "gemini-embedding-001", contents: ["one", "two"], config });
+    const embedAll = () =>
+      client.models.embedContent({ model: "gemini-embedding-001", contents: ["one", "two"], config });
     const { embeddings = [] } = await embedAll();
     expect(embeddings.map(({ values }) => values?.length)).toEqual([16, 16]);
     expect(Math.hypot(...(embeddings[0]?.values ?? []))).toBeCloseTo(1, 6);
@@ -109,7 +110,9 @@ describe.each([
     for await (const { name } of await client.caches.list()) names.push(name);
     expect(names).toContain(cached.name);
     await client.caches.delete({ name: cached.name ?? "" });
-    expect(await client.caches.get({ name: cached.name ?? "" }).catch((error: unknown) => error)).toMatchObject({ status: 403 });
+    expect(await client.caches.get({ name: cached.name ?? "" }).catch((error: unknown) => error)).toMatchObject({
+      status: 403,
+    });
   });
 
   test("uploads a file, in several pieces where it is large", async () => {
@@ -118,7 +121,9 @@ describe.each([
     expect(file).toMatchObject({ mimeType: "text/plain", sizeBytes: String(bytes), state: "ACTIVE" });
     expect(await client.files.get({ name: file.name ?? "" })).toMatchObject({ name: file.name });
     await client.files.delete({ name: file.name ?? "" });
-    expect(await client.files.get({ name: file.name ?? "" }).catch((error: unknown) => error)).toMatchObject({ status: 403 });
+    expect(await client.files.get({ name: file.name ?? "" }).catch((error: unknown) => error)).toMatchObject({
+      status: 403,
+    });
   });
 
   test("lists models, and knows every one by its name", async () => {
@@ -133,10 +138,13 @@ describe.each([
       client.models.generateContent({ model: name, contents: "Hello" }).catch((error: unknown) => error);
     expect(await meet("mock-429")).toMatchObject({ status: 429 });
     expect(await meet("mock-500")).toMatchObject({ status: 500 });
-    for (const fault of ["mock-error-event-2", "mock-cut-2", "mock-fin-2"]) {
+    // The older one takes an error among the events for an empty chunk.
+    const seen = version === "3.x" ? ["mock-error-event-2"] : [];
+    for (const fault of [...seen, "mock-cut-2", "mock-fin-2"]) {
       const read = async (): Promise<string> => {
         let text = "";
-        for await (const chunk of await client.models.generateContentStream({ model: fault, contents: "Hello" })) text += chunk.text;
+        for await (const chunk of await client.models.generateContentStream({ model: fault, contents: "Hello" }))
+          text += chunk.text;
         return text;
       };
       expect(await read().catch((error: unknown) => error)).toBeInstanceOf(Error);
@@ -160,29 +168,50 @@ describe.each([
     session.sendClientContent({ turns: "Hello", turnComplete: true });
     await done;
     session.close();
-    const text = messages.flatMap(({ serverContent }) => serverContent?.modelTurn?.parts ?? []).map((part) => part.text ?? "");
+    const text = messages
+      .flatMap(({ serverContent }) => serverContent?.modelTurn?.parts ?? [])
+      .map((part) => part.text ?? "");
     expect(text.join("")).toContain('"Hello"');
     const usage = messages.at(-1)?.usageMetadata;
     expect(usage?.totalTokenCount).toBeGreaterThan(0);
-    expect(await lastServed()).toMatchObject({ usage: { input: usage?.promptTokenCount, output: usage?.responseTokenCount } });
+    expect(await lastServed()).toMatchObject({
+      usage: { input: usage?.promptTokenCount, output: usage?.responseTokenCount },
+    });
   });
 });
 
 test("interactions come whole and as a stream, with steps and usage", async () => {
   const client = new GoogleGenAI(options);
-  const tools = [{ type: "function" as const, name: "weather", parameters: { type: "object", required: ["city"], properties: { city: { type: "string" } } } }];
+  const tools = [
+    {
+      type: "function" as const,
+      name: "weather",
+      parameters: { type: "object", required: ["city"], properties: { city: { type: "string" } } },
+    },
+  ];
   const whole = await client.interactions.create({ model, input: "Hello" });
   expect(whole).toMatchObject({ status: "completed", model, steps: [{ type: "model_output" }] });
-  expect(whole.usage?.total_tokens).toBeGreaterThan(0);
+  const { total_input_tokens: read, total_output_tokens: written } = whole.usage ?? {};
+  expect(await lastServed()).toMatchObject({ path: "/v1/interactions", usage: { input: read, output: written } });
   const called = await client.interactions.create({ model, input: "Hello", tools });
-  expect(called).toMatchObject({ status: "requires_action", steps: [{ type: "function_call", arguments: { city: "mock" } }] });
+  expect(called).toMatchObject({
+    status: "requires_action",
+    steps: [{ type: "function_call", arguments: { city: "mock" } }],
+  });
   const types = new Set<string>();
   let text = "";
   for await (const event of await client.interactions.create({ model, input: "Hello", stream: true })) {
     types.add(event.event_type);
     if (event.event_type === "step.delta" && event.delta.type === "text") text += event.delta.text;
   }
-  expect([...types]).toEqual(["interaction.created", "interaction.status_update", "step.start", "step.delta", "step.stop", "interaction.completed"]);
+  expect([...types]).toEqual([
+    "interaction.created",
+    "interaction.status_update",
+    "step.start",
+    "step.delta",
+    "step.stop",
+    "interaction.completed",
+  ]);
   expect(whole.steps).toMatchObject([{ content: [{ text }] }]);
   expect(await client.interactions.get(whole.id)).toMatchObject({ id: whole.id });
 });
@@ -195,7 +224,11 @@ test("the AI SDK generates, streams, calls tools and embeds", async () => {
   expect(await streamed.text).toBe(text);
   expect((await streamed.usage).totalTokens).toBe(usage.totalTokens);
   const inputSchema = jsonSchema({ type: "object", properties: { city: { type: "string" } }, required: ["city"] });
-  const called = await generateText({ model: google(model), prompt: "Hello", tools: { weather: tool({ inputSchema }) } });
+  const called = await generateText({
+    model: google(model),
+    prompt: "Hello",
+    tools: { weather: tool({ inputSchema }) },
+  });
   expect(called.toolCalls[0]).toMatchObject({ toolName: "weather", input: { city: "mock" } });
   const { embedding } = await embed({ model: google.embedding("gemini-embedding-001"), value: "Hello" });
   expect(embedding).toHaveLength(768);

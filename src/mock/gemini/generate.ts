@@ -26,7 +26,7 @@ export function answerStream(call: GeminiCall, name: string): Answer {
 }
 
 function generate(call: GeminiCall, name: string, form: { readonly kind: "whole" | "events" | "array" }): Answer {
-  const { request, context, cachedTokens } = call;
+  const { request, context, requestId, cachedTokens } = call;
   const shape: FailureForm = { inArray: form.kind === "array" };
   const body = request.json();
   if (body === undefined) return failure(400, "Invalid JSON payload received.", shape);
@@ -35,26 +35,37 @@ function generate(call: GeminiCall, name: string, form: { readonly kind: "whole"
 
   const directives = context.read(name);
   const { model, wishes, status, html } = directives;
-  const responseId = context.ids.next("", 23);
-  const served = { requestId: responseId, path: request.path, model };
+  const served = { requestId, path: request.path, model };
   if (status !== undefined) return { ...failure(status, faultMessage(status), { ...shape, html }), directives, served };
 
   const cachedName = textOf(member(body, "cachedContent"));
   const cached = cachedName === undefined ? undefined : cachedTokens(cachedName);
-  if (cachedName !== undefined && cached === undefined) return failure(403, "CachedContent not found (or permission denied)", shape);
+  if (cachedName !== undefined && cached === undefined)
+    return failure(403, "CachedContent not found (or permission denied)", shape);
   const prompt = readGenerateRequest(body, model, cached);
   const turns = Array.from({ length: candidateCount(body) }, (_, choice) => composeTurn(prompt, wishes, choice));
   const usage = sumOutputs(turns);
-  const facts = { turns, usage, model, responseId, ids: context.ids, tellsThoughts: wantsThoughts(body) || wishes.think };
+  const facts = {
+    turns,
+    usage,
+    model,
+    responseId: requestId,
+    ids: context.ids,
+    tellsThoughts: wantsThoughts(body) || wishes.think,
+  };
   const told = { directives, served: { ...served, usage } };
-  const head = [["x-request-id", responseId]] as const;
   switch (form.kind) {
     case "whole":
-      return { ...jsonAnswer(contentBody(facts), head), ...told };
+      return { ...jsonAnswer(contentBody(facts)), ...told };
     case "events":
-      return { status: 200, headers: headersOf("text/event-stream", head), body: eventStream(facts), ...told };
+      return { status: 200, headers: headersOf("text/event-stream"), body: eventStream(facts), ...told };
     case "array":
-      return { status: 200, headers: headersOf("application/json; charset=UTF-8", head), body: arrayStream(facts), ...told };
+      return {
+        status: 200,
+        headers: headersOf("application/json; charset=UTF-8"),
+        body: arrayStream(facts),
+        ...told,
+      };
   }
 }
 
@@ -79,6 +90,7 @@ function candidateCount(body: Json): number {
 
 /** The input is billed once, every candidate's output for itself. */
 function sumOutputs(turns: readonly Turn[]): UsageBuckets {
-  const sum = (bucket: "output" | "output_reasoning"): number => turns.reduce((total, { usage }) => total + (usage[bucket] ?? 0), 0);
+  const sum = (bucket: "output" | "output_reasoning"): number =>
+    turns.reduce((total, { usage }) => total + (usage[bucket] ?? 0), 0);
   return { ...turns[0]?.usage, output: sum("output"), output_reasoning: sum("output_reasoning") };
 }

@@ -45,7 +45,16 @@ export function stepsOf({ reasoning, text, calls }: Turn, ids: Ids): readonly In
 /** An interaction without its steps, as it begins or as it ends. */
 export function interactionHead({ id, model, now }: InteractionFacts, status: string): object {
   const time = new Date(now * 1_000).toISOString();
-  return { id, object: "interaction", model, status, role: "model", created: time, updated: time, service_tier: "standard" };
+  return {
+    id,
+    object: "interaction",
+    model,
+    status,
+    role: "model",
+    created: time,
+    updated: time,
+    service_tier: "standard",
+  };
 }
 
 /** How an interaction stands once the model is done. */

@@ -26,7 +26,7 @@ export function createInteractions(): (call: Call, rest: string) => Answer {
     return jsonAnswer({});
   };
 
-  function create({ request, context }: Call): Answer {
+  function create({ request, context, requestId }: Call): Answer {
     const body = request.json() ?? {};
     const name = textOf(body["model"]) ?? textOf(body["agent"]);
     if (name === undefined) return failure(400, "One of model and agent is required.");
@@ -35,15 +35,19 @@ export function createInteractions(): (call: Call, rest: string) => Answer {
     const directives = context.read(withoutFolder(name));
     const { model, wishes, status, html } = directives;
     const id = context.ids.next("v1_", 40);
-    const served = { requestId: id, path: request.path, model };
+    const served = { requestId, path: request.path, model };
     if (status !== undefined) return { ...failure(status, faultMessage(status), { html }), directives, served };
 
     const turn = composeTurn(readInteractionRequest(body, model), wishes);
     const facts = { id, model, ids: context.ids, now: context.now() };
     const told = { directives, served: { ...served, usage: turn.usage } };
-    const head = [["x-request-id", id]] as const;
     if (body["stream"] === true) {
-      return { status: 200, headers: headersOf("text/event-stream", head), body: interactionStream(turn, facts), ...told };
+      return {
+        status: 200,
+        headers: headersOf("text/event-stream"),
+        body: interactionStream(turn, facts),
+        ...told,
+      };
     }
     const interaction = {
       ...interactionHead(facts, endStatus(turn)),
@@ -51,6 +55,6 @@ export function createInteractions(): (call: Call, rest: string) => Answer {
       usage: interactionUsage(turn.usage),
     };
     if (body["store"] !== false) kept.put(id, interaction);
-    return { ...jsonAnswer(interaction, head), ...told };
+    return { ...jsonAnswer(interaction), ...told };
   }
 }

@@ -41,9 +41,8 @@ export function sessionId(setup: string): string {
 }
 
 function* said(piece: string, { speaks, transcribes }: LiveForm): Generator<MockEvent> {
-  if (!speaks) return yield spoken({ text: piece });
-  yield spoken({ inlineData: { mimeType: "audio/pcm;rate=24000", data: silence } });
-  if (transcribes) yield message({ serverContent: { outputTranscription: { text: piece } } });
+  yield spoken(speaks ? { inlineData: { mimeType: "audio/pcm;rate=24000", data: silence } } : { text: piece });
+  if (speaks && transcribes) yield message({ serverContent: { outputTranscription: { text: piece } } });
 }
 
 function spoken(part: object): MockEvent {

@@ -2,7 +2,6 @@ import type { Answer, MockContext } from "../dialect.ts";
 import type { Directives } from "../directives.ts";
 import { isObject, listOf, objectOf, parseJson, textOf } from "../json.ts";
 import type { Json } from "../json.ts";
-import type { MockRequest } from "../mock-request.ts";
 import { createSerial } from "../serial.ts";
 import { sendEvents } from "../socket-events.ts";
 import { composeTurn } from "../turn.ts";
@@ -10,6 +9,7 @@ import type { Turn } from "../turn.ts";
 import { wholeText } from "../text.ts";
 import { acceptWebSocket } from "../websocket.ts";
 import type { Peer } from "../websocket.ts";
+import type { GeminiCall } from "./gemini-call.ts";
 import { errorBody, failure, faultMessage } from "./gemini-head.ts";
 import { liveBuckets, liveEvents, sessionId } from "./live-events.ts";
 import type { LiveForm } from "./live-events.ts";
@@ -18,10 +18,13 @@ import { readGenerateRequest, wantsThoughts } from "./read-generate-request.ts";
 
 /** A conversation forgets its beginning where it grows beyond this many contents. */
 const mostContents = 200;
+/** An answer of more characters isn't kept for it. */
+const mostRemembered = 65_536;
 
 /** Turns a request into a live session (`BidiGenerateContent`), whose messages are binary, as Google's are. */
-export function answerLive(request: MockRequest, context: MockContext): Answer {
-  if (!/\.GenerativeService\.BidiGenerateContent(?:Constrained)?$/.test(request.path)) return failure(404, faultMessage(404));
+export function answerLive({ request, context }: GeminiCall): Answer {
+  if (!/\.GenerativeService\.BidiGenerateContent(?:Constrained)?$/.test(request.path))
+    return failure(404, faultMessage(404));
   const { status, headers, upgrade } = acceptWebSocket(request, (peer) => {
     const session = createSession({ peer, context, path: request.path });
     const serially = createSerial();
@@ -68,9 +71,13 @@ function createSession({ peer, context, path }: Parts): Session {
     }
     const turn = turnOf(given, directives);
     const form = formOf(given);
-    const body = { events: liveEvents(turn, form, context.ids), error: JSON.stringify(errorBody(503, faultMessage(503))) };
+    const body = {
+      events: liveEvents(turn, form, context.ids),
+      error: JSON.stringify(errorBody(503, faultMessage(503))),
+    };
     const ended = await sendEvents(peer, body, { directives, latency: context.latency, binary: true });
-    if (turn.text.length <= mostRemembered) contents = [...contents, { role: "model", parts: [{ text: wholeText(turn.text) }] }];
+    if (turn.text.length <= mostRemembered)
+      contents = [...contents, { role: "model", parts: [{ text: wholeText(turn.text) }] }];
     context.note({ ...served, usage: liveBuckets(turn.usage, form) }, ended);
   }
 
@@ -81,16 +88,16 @@ function createSession({ peer, context, path }: Parts): Session {
   }
 }
 
-/** A longer answer isn't kept for the conversation. */
-const mostRemembered = 65_536;
-
 /** What a message adds to the conversation, and whether it is the model's turn then. */
 function listen(message: Json): { readonly contents: readonly unknown[]; readonly complete: boolean } {
   const said = member(message, "clientContent");
   if (isObject(said)) return { contents: listOf(said["turns"]), complete: member(said, "turnComplete") === true };
   const responses = listOf(member(memberObject(message, "toolResponse"), "functionResponses"));
   if (responses.length > 0) {
-    return { contents: [{ role: "user", parts: responses.map((functionResponse) => ({ functionResponse })) }], complete: true };
+    return {
+      contents: [{ role: "user", parts: responses.map((functionResponse) => ({ functionResponse })) }],
+      complete: true,
+    };
   }
   const input = memberObject(message, "realtimeInput");
   const text = textOf(input["text"]);

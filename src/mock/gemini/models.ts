@@ -2,7 +2,13 @@ import type { Answer } from "../dialect.ts";
 import { jsonAnswer } from "./gemini-head.ts";
 import { withoutFolder } from "./member.ts";
 
-const names = ["gemini-3-pro-preview", "gemini-3-flash-preview", "gemini-2.5-flash", "gemini-embedding-001", "mock-text"];
+const names = [
+  "gemini-3-pro-preview",
+  "gemini-3-flash-preview",
+  "gemini-2.5-flash",
+  "gemini-embedding-001",
+  "mock-text",
+];
 
 /** `GET models` */
 export function answerModels(): Answer {

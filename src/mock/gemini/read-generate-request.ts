@@ -7,7 +7,9 @@ import { member, memberObject } from "./member.ts";
 
 /** What is wrong with a request for content; `undefined` where nothing is. */
 export function faultOf(request: Json): string | undefined {
-  return listOf(request["contents"]).length === 0 ? "* GenerateContentRequest.contents: contents is not specified" : undefined;
+  return listOf(request["contents"]).length === 0
+    ? "* GenerateContentRequest.contents: contents is not specified"
+    : undefined;
 }
 
 /** The tokens of a request's input, as `countTokens` and an answer's usage tell them. */
@@ -59,7 +61,11 @@ function readChoice(config: Json): Prompt["toolChoice"] {
 
 function thinks(config: Json): boolean {
   const [budget, level] = [member(config, "thinkingBudget"), member(config, "thinkingLevel")];
-  return member(config, "includeThoughts") === true || (typeof budget === "number" && budget !== 0) || typeof level === "string";
+  return (
+    member(config, "includeThoughts") === true ||
+    (typeof budget === "number" && budget !== 0) ||
+    typeof level === "string"
+  );
 }
 
 function readSchema(config: Json): Pick<Prompt, "schema"> {

@@ -7,7 +7,8 @@ import type { MockProvider } from "../mock-provider.ts";
 
 let mock: MockProvider;
 const openai = () => createOpenAI({ apiKey: "any", baseURL: `${mock.url}/v1` });
-const compatible = () => createOpenAICompatible({ name: "mock", apiKey: "any", baseURL: `${mock.url}/v1`, includeUsage: true });
+const compatible = () =>
+  createOpenAICompatible({ name: "mock", apiKey: "any", baseURL: `${mock.url}/v1`, includeUsage: true });
 
 beforeAll(() => {
   mock = startMock();
@@ -17,7 +18,11 @@ afterAll(() => mock.stop());
 
 const weather = tool({
   description: "The weather",
-  inputSchema: jsonSchema<{ city: string }>({ type: "object", properties: { city: { type: "string" } }, required: ["city"] }),
+  inputSchema: jsonSchema<{ city: string }>({
+    type: "object",
+    properties: { city: { type: "string" } },
+    required: ["city"],
+  }),
 });
 
 test("responses, chat and a compatible provider give the same text, whole and streamed", async () => {
@@ -41,8 +46,8 @@ test("a tool is called, whole and streamed", async () => {
 });
 
 test("a compatible provider's model shows what it thinks where its name asks for it", async () => {
-  const { reasoningText } = await generateText({ model: compatible()("mock-think"), prompt: "Hello" });
-  expect(reasoningText).toContain("Hello");
+  const { finalStep } = await generateText({ model: compatible()("mock-think"), prompt: "Hello" });
+  expect(finalStep.reasoningText).toContain("Hello");
 });
 
 test("an object fits its schema", async () => {
@@ -52,7 +57,11 @@ test("an object fits its schema", async () => {
     required: ["ok"],
     additionalProperties: false,
   });
-  const { output } = await generateText({ model: openai()("gpt-4o"), prompt: "Hello", output: Output.object({ schema }) });
+  const { output } = await generateText({
+    model: openai()("gpt-4o"),
+    prompt: "Hello",
+    output: Output.object({ schema }),
+  });
   expect(output).toEqual({ ok: false });
 });
 

@@ -1,18 +1,18 @@
-import type { Answer, MockContext, MockDialect } from "../dialect.ts";
+import type { Answer, CreateDialect, MockContext } from "../dialect.ts";
 import { hasCredential } from "../mock-request.ts";
 import type { MockRequest } from "../mock-request.ts";
 import { refuse } from "./call.ts";
 import type { Handler, OpenaiCall } from "./call.ts";
 import { createRoutes } from "./routes.ts";
 
-/** OpenAI's own base path, the ones of compatible providers, and Azure's. */
-const base = /^(?:\/openai)?(?:\/v1(?:beta\/openai)?|\/deployments\/[^/]+)?(?=\/)/;
+/** OpenAI's own base path, other providers' for the same API, and Azure's. */
+const base = /^(?:\/openai)?(?:\/v1|\/deployments\/[^/]+)?(?=\/)/;
 
 /** OpenAI's API; answers every request, with its 404 where there is no such path. */
-export function createOpenaiDialect(context: MockContext): MockDialect {
+export const createOpenaiDialect: CreateDialect = (context) => {
   const routes = createRoutes();
   return { find: (request) => answerCall(request, { context, routes }) };
-}
+};
 
 type Parts = { readonly context: MockContext; readonly routes: ReadonlyMap<string, Handler> };
 

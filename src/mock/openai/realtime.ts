@@ -24,7 +24,7 @@ export const connectRealtime: Handler = (call) => {
 
 function createSession(call: ModelCall): Session {
   return (peer) => {
-    const serially = createSerial();
+    const serially = createSerial(() => peer.close(1011, "internal error"));
     const say = (message: Json): void =>
       void peer.send(JSON.stringify({ event_id: call.context.ids.next("event_", 21), ...message }));
     const session = createState(call, peer, say);

@@ -1,3 +1,4 @@
+import type { MockEvent } from "../dialect.ts";
 import { finishedResponse, itemObject, startedResponse, textPart } from "./response-object.ts";
 import type { Draft, Item } from "./response-object.ts";
 import { fragments } from "../text.ts";
@@ -29,8 +30,24 @@ export function* prewarmEvents(draft: Draft): Generator<ResponseEvent> {
   yield { type: "response.completed", response: startedResponse(draft, "completed") };
 }
 
-/** Whether an event is one that waits for its pace, or the end. */
-export function kindOf({ type }: ResponseEvent): "content" | "end" | undefined {
+/** Events with their numbers, in the form in which `write` puts them on the wire; `ended` is called with the last, before it goes out. */
+export function* numberEvents(
+  events: Iterable<ResponseEvent>,
+  {
+    write,
+    ended,
+  }: { readonly write: (type: string, json: string) => string; readonly ended: (last: ResponseEvent) => void },
+): Generator<MockEvent> {
+  let number = 0;
+  for (const event of events) {
+    const kind = kindOf(event);
+    if (kind === "end") ended(event);
+    yield { text: write(event.type, JSON.stringify({ ...event, sequence_number: number })), kind };
+    number += 1;
+  }
+}
+
+function kindOf({ type }: ResponseEvent): MockEvent["kind"] {
   if (type.endsWith(".delta")) return "content";
   return type === "response.completed" || type === "response.incomplete" ? "end" : undefined;
 }

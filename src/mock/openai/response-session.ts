@@ -11,13 +11,14 @@ import { draftResponse, findFault, keepResponse } from "./draft-response.ts";
 import type { Stored } from "./draft-response.ts";
 import { errorOf, faultByStatus, missing, serverFault } from "./fault.ts";
 import type { Fault } from "./fault.ts";
-import { kindOf, prewarmEvents, responseEvents } from "./response-events.ts";
+import { numberEvents, prewarmEvents, responseEvents } from "./response-events.ts";
+import type { ResponseEvent } from "./response-events.ts";
 import type { Draft } from "./response-object.ts";
 
 /** Responses over a WebSocket: each `response.create` is answered in turn, by the events that a stream would have. */
 export function createResponseSession(call: OpenaiCall, stored: Shelf<Stored>): Session {
   return (peer) => {
-    const serially = createSerial();
+    const serially = createSerial(() => peer.close(1011, "internal error"));
     return {
       message(text) {
         const message = objectOf(parseJson(text));
@@ -32,7 +33,7 @@ type Parts = { readonly call: OpenaiCall; readonly stored: Shelf<Stored>; readon
 
 async function answerMessage(message: Json, { call, stored, peer }: Parts): Promise<void> {
   const { context } = call;
-  const { type, generate, ...body } = message;
+  const { type, generate: generates, ...body } = message;
   const model = textOf(body["model"]);
   const directives = context.read(model ?? "");
   const fault = type === "response.create" ? findRefusal(body, { model, directives, stored }) : unknownMessage(type);
@@ -40,9 +41,9 @@ async function answerMessage(message: Json, { call, stored, peer }: Parts): Prom
 
   const draft = draftResponse(body, { directives, context, stored });
   const error = errorMessage(serverFault());
-  const events = generate === false ? prewarmed(draft, stored) : generated(draft, stored);
+  const events = generates === false ? prewarm(draft, stored) : generate(draft, stored);
   const ended = await sendEvents(peer, { events, error }, { directives, latency: context.latency });
-  const usage = generate === false ? undefined : draft.turn.usage;
+  const usage = generates === false ? undefined : draft.turn.usage;
   context.note({ requestId: draft.id, path: call.request.path, model: directives.model, usage }, ended);
 }
 
@@ -66,24 +67,19 @@ function unknownMessage(type: unknown): Fault {
   };
 }
 
-function* generated(draft: Draft, stored: Shelf<Stored>): Generator<MockEvent> {
-  let number = 0;
-  for (const event of responseEvents(draft)) {
-    const kind = kindOf(event);
-    if (kind === "end") keepResponse(draft, stored);
-    yield { text: JSON.stringify({ ...event, sequence_number: number }), kind };
-    number += 1;
-  }
+function generate(draft: Draft, stored: Shelf<Stored>): Generator<MockEvent> {
+  return numberEvents(responseEvents(draft), { write, ended: () => keepResponse(draft, stored) });
 }
 
-function* prewarmed(draft: Draft, stored: Shelf<Stored>): Generator<MockEvent> {
-  let number = 0;
-  for (const event of prewarmEvents(draft)) {
-    const kind = kindOf(event);
-    if (kind === "end") stored.put(draft.id, { response: objectOf(event["response"]), totalTokens: 0 });
-    yield { text: JSON.stringify({ ...event, sequence_number: number }), kind };
-    number += 1;
-  }
+function prewarm(draft: Draft, stored: Shelf<Stored>): Generator<MockEvent> {
+  const ended = ({ response }: ResponseEvent): void =>
+    stored.put(draft.id, { response: objectOf(response), totalTokens: 0 });
+  return numberEvents(prewarmEvents(draft), { write, ended });
+}
+
+/** A message is its own frame. */
+function write(_type: string, json: string): string {
+  return json;
 }
 
 function errorMessage(fault: Fault): string {

@@ -1,8 +1,7 @@
-import type { Answer, MockEvent } from "../dialect.ts";
+import type { Answer } from "../dialect.ts";
 import type { Directives } from "../directives.ts";
 import { promptTokens } from "../prompt-tokens.ts";
 import { createShelf } from "../shelf.ts";
-import type { Shelf } from "../shelf.ts";
 import { asksForWebSocket } from "../websocket.ts";
 import { jsonAnswer, refuse, socketAnswer, streamAnswer, withModel } from "./call.ts";
 import type { Handler, OpenaiCall } from "./call.ts";
@@ -10,8 +9,7 @@ import { draftResponse, findFault, keepResponse } from "./draft-response.ts";
 import type { Stored } from "./draft-response.ts";
 import { serverFault } from "./fault.ts";
 import type { Fault } from "./fault.ts";
-import { kindOf, responseEvents } from "./response-events.ts";
-import type { Draft } from "./response-object.ts";
+import { numberEvents, responseEvents } from "./response-events.ts";
 import { listItems, readResponsePrompt } from "./response-prompt.ts";
 import { createResponseSession } from "./response-session.ts";
 import { sseEvent } from "./sse.ts";
@@ -37,7 +35,8 @@ export function createResponses(): Readonly<
       const draft = draftResponse(body, { directives, context, stored });
       const { usage } = draft.turn;
       if (body["stream"] !== true) return jsonAnswer(call, keepResponse(draft, stored), { directives, usage });
-      return streamAnswer(call, streamed(draft, stored), { directives, usage, error: errorEvent(directives) });
+      const events = numberEvents(responseEvents(draft), { write: sseEvent, ended: () => keepResponse(draft, stored) });
+      return streamAnswer(call, events, { directives, usage, error: errorEvent(directives) });
     }),
     connect(call) {
       if (!asksForWebSocket(call.request))
@@ -73,16 +72,6 @@ export function createResponses(): Readonly<
       return jsonAnswer(call, value, { directives, usage });
     }),
   };
-}
-
-function* streamed(draft: Draft, stored: Shelf<Stored>): Generator<MockEvent> {
-  let number = 0;
-  for (const event of responseEvents(draft)) {
-    const kind = kindOf(event);
-    if (kind === "end") keepResponse(draft, stored);
-    yield { text: sseEvent(event.type, JSON.stringify({ ...event, sequence_number: number })), kind };
-    number += 1;
-  }
 }
 
 /** The event that breaks a stream off, with the number that is next at that point. */

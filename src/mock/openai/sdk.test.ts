@@ -20,16 +20,19 @@ const weather = {
   strict: false,
   parameters: { type: "object", properties: { city: { type: "string", enum: ["Paris"] } }, required: ["city"] },
 } as const;
-const weatherTool = { type: "function", function: { name: weather.name, parameters: { ...weather.parameters } } } as const;
+const weatherTool = {
+  type: "function",
+  function: { name: weather.name, parameters: { ...weather.parameters } },
+} as const;
 const hello = [{ role: "user", content: "Hello" }] as const;
 const ask = { model: "gpt-4o-mini", messages: [...hello] };
 
 test("a chat completion has an answer, its usage and a request id", async () => {
-  const answer = await client.chat.completions.create(ask);
+  const { data: answer, request_id } = await client.chat.completions.create(ask).withResponse();
   expect(answer.choices[0]?.message.content).toStartWith('You said "Hello".');
   expect(answer.choices[0]?.finish_reason).toBe("stop");
   expect(answer.usage?.total_tokens).toBe((answer.usage?.prompt_tokens ?? 0) + (answer.usage?.completion_tokens ?? 0));
-  expect(answer._request_id).toStartWith("req_");
+  expect(request_id).toStartWith("req_");
 });
 
 test("the same question has the same answer and usage, under another id", async () => {
@@ -87,14 +90,22 @@ test("a tool's result is answered with text", async () => {
   const call = { id: "call_1", type: "function", function: { name: weather.name, arguments: "{}" } } as const;
   const answer = await client.chat.completions.create({
     ...ask,
-    messages: [...hello, { role: "assistant", tool_calls: [call] }, { role: "tool", tool_call_id: "call_1", content: "sunny" }],
+    messages: [
+      ...hello,
+      { role: "assistant", tool_calls: [call] },
+      { role: "tool", tool_call_id: "call_1", content: "sunny" },
+    ],
     tools: [weatherTool],
   });
   expect(answer.choices[0]?.finish_reason).toBe("stop");
 });
 
 test("an answer fits the JSON schema that was asked for", async () => {
-  const schema = { type: "object", properties: { name: { type: "string" }, age: { type: "integer" } }, required: ["name", "age"] };
+  const schema = {
+    type: "object",
+    properties: { name: { type: "string" }, age: { type: "integer" } },
+    required: ["name", "age"],
+  };
   const answer = await client.chat.completions.create({
     ...ask,
     response_format: { type: "json_schema", json_schema: { name: "person", schema } },
@@ -111,7 +122,10 @@ test("a model that is asked to think is billed for it, and one that is cut short
 });
 
 test("a long prompt is half from the cache", async () => {
-  const answer = await client.chat.completions.create({ ...ask, messages: [{ role: "user", content: "word ".repeat(4_096) }] });
+  const answer = await client.chat.completions.create({
+    ...ask,
+    messages: [{ role: "user", content: "word ".repeat(4_096) }],
+  });
   const { prompt_tokens = 0, prompt_tokens_details } = answer.usage ?? {};
   expect(prompt_tokens_details?.cached_tokens).toBe(Math.floor(prompt_tokens / 256) * 128);
 });
@@ -160,7 +174,9 @@ test("a streamed response has the whole sequence of events, numbered", async () 
   ]);
   const deltas = events.map((event) => (event.type === "response.output_text.delta" ? event.delta : ""));
   const last = events.at(-1);
-  expect(last?.type === "response.completed" ? last.response.output : []).toMatchObject([{ content: [{ text: deltas.join("") }] }]);
+  expect(last?.type === "response.completed" ? last.response.output : []).toMatchObject([
+    { content: [{ text: deltas.join("") }] },
+  ]);
 });
 
 test("a streamed response calls a function in fragments", async () => {
@@ -173,8 +189,15 @@ test("a streamed response calls a function in fragments", async () => {
 });
 
 test("a response that runs out of room is incomplete", async () => {
-  const { status, incomplete_details } = await client.responses.create({ model: "gpt-4o", input: "Hello", max_output_tokens: 16 });
-  expect({ status, incomplete_details }).toEqual({ status: "incomplete", incomplete_details: { reason: "max_output_tokens" } });
+  const { status, incomplete_details } = await client.responses.create({
+    model: "gpt-4o",
+    input: "Hello",
+    max_output_tokens: 16,
+  });
+  expect({ status, incomplete_details }).toEqual({
+    status: "incomplete",
+    incomplete_details: { reason: "max_output_tokens" },
+  });
 });
 
 test("responses know no include_usage", async () => {
@@ -223,12 +246,20 @@ test("images are PNG, whole and streamed", async () => {
   expect(images.usage?.output_tokens).toBe(544);
   const events = await Array.fromAsync(await client.images.generate({ ...asked, stream: true }));
   expect(events.map(({ type }) => type)).toEqual(["image_generation.partial_image", "image_generation.completed"]);
-  const edited = await client.images.edit({ ...asked, image: await toFile(Buffer.from("x"), "a.png", { type: "image/png" }) });
+  const edited = await client.images.edit({
+    ...asked,
+    image: await toFile(Buffer.from("x"), "a.png", { type: "image/png" }),
+  });
   expect(edited.data?.length).toBe(1);
 });
 
 test("speech is bytes of audio", async () => {
-  const speech = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input: "Hello", response_format: "wav" });
+  const speech = await client.audio.speech.create({
+    model: "tts-1",
+    voice: "alloy",
+    input: "Hello",
+    response_format: "wav",
+  });
   expect(speech.headers.get("content-type")).toBe("audio/wav");
   expect((await speech.arrayBuffer()).byteLength).toBe(5 * 256);
 });
@@ -236,16 +267,24 @@ test("speech is bytes of audio", async () => {
 test("a file is transcribed, as JSON, as text and in a stream", async () => {
   const file = await toFile(Buffer.alloc(8_000), "speech.mp3");
   const json = await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file });
-  expect(json).toMatchObject({ text: "The mock heard 8000 bytes of speech.mp3.", usage: { type: "tokens", input_tokens: 20 } });
+  expect(json).toMatchObject({
+    text: "The mock heard 8000 bytes of speech.mp3.",
+    usage: { type: "tokens", input_tokens: 20 },
+  });
   const text: unknown = await client.audio.transcriptions.create({ model: "whisper-1", file, response_format: "text" });
   expect(text).toBe(`${json.text}\n`);
-  const events = await Array.fromAsync(await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file, stream: true }));
+  const events = await Array.fromAsync(
+    await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file, stream: true }),
+  );
   expect(events.at(-1)).toMatchObject({ type: "transcript.text.done", text: json.text });
 });
 
 test("what speaks of violence is flagged", async () => {
   const { results } = await client.moderations.create({ input: ["a flower", "some violence"] });
-  expect(results.map(({ flagged, categories }) => [flagged, categories.violence])).toEqual([[false, false], [true, true]]);
+  expect(results.map(({ flagged, categories }) => [flagged, categories.violence])).toEqual([
+    [false, false],
+    [true, true],
+  ]);
 });
 
 test("models are listed, and every name is one but what asks not to be", async () => {
@@ -297,7 +336,9 @@ test("what is no JSON and what lacks a model is refused", async () => {
     fetch(`${mock.url}/v1/chat/completions`, { method: "POST", headers: { authorization: "Bearer any" }, body });
   expect((await post("{")).status).toBe(400);
   expect((await post("{}")).status).toBe(400);
-  expect(await (await post(`{"model":"gpt-4o"}`)).json()).toMatchObject({ error: { param: "messages", code: "missing_required_parameter" } });
+  expect(await (await post(`{"model":"gpt-4o"}`)).json()).toMatchObject({
+    error: { param: "messages", code: "missing_required_parameter" },
+  });
 });
 
 async function failureOf(promise: Promise<unknown>): Promise<APIError> {

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import OpenAI from "openai";
-import { OpenAIRealtimeWebSocket } from "openai/realtime/websocket";
 import { startMock } from "../mock-provider.ts";
 import type { MockProvider } from "../mock-provider.ts";
 
@@ -12,11 +10,19 @@ beforeAll(() => {
 
 afterAll(() => mock.stop());
 
-type Message = { type: string; sequence_number?: number; response?: { id: string; usage: object | null; output: object[] } };
+type Message = {
+  type: string;
+  sequence_number?: number;
+  response?: { id: string; usage: object | null; output: object[] };
+};
+
+type RealtimeMessage = { type: string; delta?: string; response?: object };
 
 /** Opens `GET /v1/responses`, sends these, and reads until so many answers have ended, or the socket has. */
 async function converse(messages: readonly object[], answers: number) {
-  const socket = new WebSocket(`${mock.url.replace("http", "ws")}/v1/responses`, { headers: { authorization: "Bearer any" } });
+  const socket = new WebSocket(`${mock.url.replace("http", "ws")}/v1/responses`, {
+    headers: { authorization: "Bearer any" },
+  });
   const read: Message[] = [];
   const ended = Promise.withResolvers<number | undefined>();
   socket.addEventListener("open", () => {
@@ -24,7 +30,8 @@ async function converse(messages: readonly object[], answers: number) {
   });
   socket.addEventListener("message", ({ data }) => {
     read.push(JSON.parse(String(data)) as Message);
-    if (read.filter(({ type }) => /^(?:response\.completed|error)$/.test(type)).length === answers) ended.resolve(undefined);
+    if (read.filter(({ type }) => /^(?:response\.completed|error)$/.test(type)).length === answers)
+      ended.resolve(undefined);
   });
   socket.addEventListener("close", ({ code }) => ended.resolve(code));
   const code = await ended.promise;
@@ -41,7 +48,9 @@ test("several responses are answered in turn on one socket, each with its own us
   expect(completed.every(({ response }) => response?.usage !== null)).toBe(true);
   const second = read.findLastIndex(({ type }) => type === "response.created");
   expect(read.findIndex(({ type }) => type === "response.completed")).toBe(second - 1);
-  expect(read.slice(second).map(({ sequence_number }) => sequence_number)).toEqual(read.slice(second).map((_, index) => index));
+  expect(read.slice(second).map(({ sequence_number }) => sequence_number)).toEqual(
+    read.slice(second).map((_, index) => index),
+  );
 });
 
 test("a prewarm generates nothing, bills nothing, and can be gone on from", async () => {
@@ -69,27 +78,49 @@ test("what a socket served is in the list of what was served", async () => {
   const { read } = await converse([create], 1);
   const id = read.at(-1)?.response?.id;
   const lines = (await (await fetch(`${mock.url}/__mock/served`)).text()).trim().split("\n");
-  const entry = lines.map((line) => JSON.parse(line) as { request_id: string }).find(({ request_id }) => request_id === id);
+  const entry = lines
+    .map((line) => JSON.parse(line) as { request_id: string })
+    .find(({ request_id }) => request_id === id);
   expect(entry).toMatchObject({ path: "/v1/responses", model: "gpt-4o", ended: "complete", usage: { input: 2 } });
 });
 
-test("a realtime session of the SDK is answered with text and usage", async () => {
-  const client = new OpenAI({ apiKey: "any", baseURL: `${mock.url}/v1`, dangerouslyAllowBrowser: true });
-  const realtime = await OpenAIRealtimeWebSocket.create(client, { model: "gpt-realtime", onURL: (url) => void (url.protocol = "ws:") });
-  const done = Promise.withResolvers<{ text: string; usage: unknown }>();
-  let text = "";
-  realtime.on("error", done.reject);
-  realtime.on("session.created", () => {
-    realtime.send({ type: "session.update", session: { type: "realtime", output_modalities: ["text"] } });
-    realtime.send({ type: "conversation.item.create", item: { type: "message", role: "user", content: [{ type: "input_text", text: "Hello" }] } });
-    realtime.send({ type: "response.create" });
+test("a realtime session is answered with text, tools and usage; its key may be a subprotocol", async () => {
+  const url = `${mock.url.replace("http", "ws")}/v1/realtime?model=gpt-realtime`;
+  const socket = new WebSocket(url, ["realtime", "openai-insecure-api-key.any"]);
+  const say = (message: object) => socket.send(JSON.stringify(message));
+  const item = { type: "message", role: "user", content: [{ type: "input_text", text: "Hello" }] };
+  const tools = [{ type: "function", name: "look", parameters: { type: "object" } }];
+  const read: RealtimeMessage[] = [];
+  const done = Promise.withResolvers<void>();
+  socket.addEventListener("open", () => {
+    say({ type: "session.update", session: { type: "realtime", output_modalities: ["text"] } });
+    say({ type: "conversation.item.create", item });
+    say({ type: "response.create" });
+    say({ type: "response.create", response: { input: [item], tools } });
   });
-  realtime.on("response.output_text.delta", ({ delta }) => (text += delta));
-  realtime.on("response.done", ({ response }) => done.resolve({ text, usage: response.usage }));
-  const answer = await done.promise;
-  realtime.close();
-  expect(answer.text).toStartWith('You said "Hello".');
-  expect(answer.usage).toMatchObject({ output_token_details: { audio_tokens: 0 } });
+  socket.addEventListener("message", ({ data }) => {
+    read.push(JSON.parse(String(data)) as RealtimeMessage);
+    if (read.filter(({ type }) => type === "response.done").length === 2) done.resolve();
+  });
+  await done.promise;
+  socket.close();
+
+  expect(socket.protocol).toBe("realtime");
+  expect(read.slice(0, 5).map(({ type }) => type)).toEqual([
+    "session.created",
+    "session.updated",
+    "conversation.item.added",
+    "conversation.item.done",
+    "response.created",
+  ]);
+  const [spoken, called] = read.filter(({ type }) => type === "response.done").map(({ response }) => response);
+  const text = read.map(({ type, delta }) => (type === "response.output_text.delta" ? delta : "")).join("");
+  expect(text).toStartWith('You said "Hello".');
+  expect(spoken).toMatchObject({
+    output: [{ content: [{ text }] }],
+    usage: { input_token_details: { cached_tokens: 0 } },
+  });
+  expect(called).toMatchObject({ output: [{ type: "function_call", name: "look", arguments: "{}" }] });
 });
 
 test("a socket without a credential is refused with 401", async () => {
