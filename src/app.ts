@@ -50,15 +50,29 @@ const clock = { now: Date.now, elapsed: () => performance.now() };
 const jsonBodies = { ...smallBodies, json: 1_048_576 };
 
 /** Puts the parts together and listens; throws what the operator has to mend. */
-export async function openApp({ config, log, version, createWorker, fetch = globalThis.fetch, viaProxy = false }: AppParts): Promise<App> {
+export async function openApp({
+  config,
+  log,
+  version,
+  createWorker,
+  fetch = globalThis.fetch,
+  viaProxy = false,
+}: AppParts): Promise<App> {
   const { gateway: settings, lifecycle, dataDir } = config;
   const telemetry = config.telemetry.enabled
-    ? await openTelemetry({ settings: { telemetry: config.telemetry, log: config.log, dataDir, version }, createWorker, onTrouble: (about, phrase) => log.error(about, phrase) })
+    ? await openTelemetry({
+        settings: { telemetry: config.telemetry, log: config.log, dataDir, version },
+        createWorker,
+        onTrouble: (about, phrase) => log.error(about, phrase),
+      })
     : undefined;
   const hand: Hand = telemetry?.hand ?? (() => undefined);
   const keepBytes = telemetry ? config.telemetry.maxBodyBytes : 0;
   const reachability = createReachability(clock.elapsed);
-  const underWay = createUnderWay({ elapsed: clock.elapsed, connection: { hold: (request) => server.hold(request), rest: (request) => server.rest(request) } });
+  const underWay = createUnderWay({
+    elapsed: clock.elapsed,
+    connection: { hold: (request) => server.hold(request), rest: (request) => server.rest(request) },
+  });
   let draining = false;
 
   const recorder = createRecorder({ hand, underWay, clock, keepBytes });
@@ -66,7 +80,15 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
   const findRoute = createRoutes(settings.providers, settings.defaultApi);
   const admit = createAdmission({ ...settings, ownHosts: [config.host] });
   const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
-  const forward = createForward({ ...settings, fetch, clock, reachability, drain: drainMs > 0, wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies, viaProxy });
+  const forward = createForward({
+    ...settings,
+    fetch,
+    clock,
+    reachability,
+    drain: drainMs > 0,
+    wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies,
+    viaProxy,
+  });
   const respond = createRespond({
     recorder,
     clock,
@@ -76,7 +98,9 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
     errorEvent: settings.streamErrorEvent,
     breakOff: (request) => server.breakOff(request),
     // Prices are megabytes that only this asks of the request thread.
-    ...(settings.responseUsageHeaders ? { usageHeaders: (await import("./gateway/usage-headers.ts")).createUsageHeaders() } : {}),
+    ...(settings.responseUsageHeaders
+      ? { usageHeaders: (await import("./gateway/usage-headers.ts")).createUsageHeaders() }
+      : {}),
   });
   const gateway = createGateway({
     ...settings,
@@ -131,7 +155,10 @@ export async function openApp({ config, log, version, createWorker, fetch = glob
     }
     await beforeClosing?.();
     stopMeasuring();
-    const [pending] = await Promise.all([telemetry?.close(lifecycle.flushTimeoutMs) ?? 0, server.end(lifecycle.flushTimeoutMs)]);
+    const [pending] = await Promise.all([
+      telemetry?.close(lifecycle.flushTimeoutMs) ?? 0,
+      server.end(lifecycle.flushTimeoutMs),
+    ]);
     return pending;
   }
 }

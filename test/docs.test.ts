@@ -9,12 +9,17 @@ import { listTopics } from "../src/config/topics.ts";
 import { startWeir } from "./weir.ts";
 
 const root = join(import.meta.dir, "..");
-const pages = ["*.md", "docs/**/*.md", "bench/*.md"].flatMap((pattern) => [...new Glob(pattern).scanSync(root)]).toSorted();
+const pages = ["*.md", "docs/**/*.md", "bench/*.md"]
+  .flatMap((pattern) => [...new Glob(pattern).scanSync(root)])
+  .toSorted();
 
 /** The code blocks of a page, with what they say they are. */
 function blocks(page: string): readonly { language: string; text: string }[] {
   const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map(([, language = "", code = ""]) => ({ language, text: code }));
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map(([, language = "", code = ""]) => ({
+    language,
+    text: code,
+  }));
 }
 
 test("the pages are found", () => {
@@ -39,7 +44,13 @@ test("every link from page to page leads somewhere, headings too", () => {
 
 function headings(text: string): readonly string[] {
   const lines = text.split("\n").filter((line) => /^#+ /.test(line));
-  return lines.map((line) => line.replace(/^#+ /, "").toLowerCase().replaceAll(/[^\w\s-]/g, "").replaceAll(" ", "-"));
+  return lines.map((line) =>
+    line
+      .replace(/^#+ /, "")
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, "")
+      .replaceAll(" ", "-"),
+  );
 }
 
 test("every shell block is one that a shell can read", async () => {
@@ -65,10 +76,16 @@ test("every weir.yaml in the docs is accepted", () => {
 
 test("every setting that a page names is one", () => {
   const settings = listTopics(registry).flatMap((topic) => Object.values(topic.settings));
-  const known = new Set([...settings.flatMap(({ env, aliases = [] }) => [env, ...aliases]), ...replacedNames.map(({ name }) => name), ...others]);
+  const known = new Set([
+    ...settings.flatMap(({ env, aliases = [] }) => [env, ...aliases]),
+    ...replacedNames.map(({ name }) => name),
+    ...others,
+  ]);
   const unknown = pages.flatMap((page) => {
     const text = readFileSync(join(root, page), "utf8");
-    return [...text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`/g)].map(([, name = ""]) => name).filter((name) => !known.has(name));
+    return [...text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`/g)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !known.has(name));
   });
   expect([...new Set(unknown)]).toEqual([]);
 });
@@ -88,11 +105,15 @@ const others = [
 ];
 
 test("the README's own call is answered, and its record is where the README says", async () => {
-  const mock = Bun.spawn([process.execPath, join(root, "src/cli/main.ts"), "mock", "--port", "0"], { stdout: "pipe", stderr: "pipe" });
+  const mock = Bun.spawn([process.execPath, join(root, "src/cli/main.ts"), "mock", "--port", "0"], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   try {
     const mockUrl = /http:\/\/127\.0\.0\.1:\d+/.exec(await firstText(mock.stdout))?.[0] ?? "";
     await using weir = await startWeir({ env: { UPSTREAM_BASE_URL: mockUrl } });
-    const call = blocks("README.md").find(({ language, text }) => language === "sh" && text.startsWith("curl"))?.text ?? "";
+    const call =
+      blocks("README.md").find(({ language, text }) => language === "sh" && text.startsWith("curl"))?.text ?? "";
     const shell = Bun.spawn(["bash", "-ec", call.replaceAll("http://127.0.0.1:3000", weir.url)], {
       env: { PATH: process.env["PATH"] ?? "", OPENAI_API_KEY: "any" },
       stdout: "pipe",

@@ -29,7 +29,9 @@ The exit code is 0 after a signal to stop, 1 where it can't start, 2 for a mista
 /** `weir serve`, which is also `weir` alone. */
 export const serveCommand: CliCommand = {
   register(program) {
-    addServeOptions(program.command("serve", { isDefault: true }).alias("server").description("run the gateway")).addHelpText("after", help).action(serve);
+    addServeOptions(program.command("serve", { isDefault: true }).alias("server").description("run the gateway"))
+      .addHelpText("after", help)
+      .action(serve);
   },
 };
 
@@ -86,7 +88,13 @@ export function accept(result: ConfigResult): Config {
 export async function start(config: Config, log: Log): Promise<App> {
   try {
     if (config.telemetry.enabled) await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    return await openApp({ config, log, version: readVersion().version, createWorker: createTelemetryWorker, viaProxy: usesProxy() });
+    return await openApp({
+      config,
+      log,
+      version: readVersion().version,
+      createWorker: createTelemetryWorker,
+      viaProxy: usesProxy(),
+    });
   } catch (error) {
     complain([readStartFault(error, config)]);
     process.exit(1);
@@ -97,7 +105,9 @@ function notePid(path: string): void {
   try {
     keepPidFile(path);
   } catch (error) {
-    complain([`--pid-file must name a file that can be written: ${error instanceof Error ? error.message : String(error)}`]);
+    complain([
+      `--pid-file must name a file that can be written: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
     process.exit(1);
   }
 }
@@ -107,15 +117,29 @@ function usesProxy(): boolean {
 }
 
 function readStartFault(error: unknown, { host, port, dataDir }: Config): string {
-  const { code, message } = error as { code?: string; message?: string };
-  if (code === "EADDRINUSE") return `PORT ${port} is in use on ${host}. Stop what listens there, or choose another port.`;
-  if (code === "EACCES" && error instanceof Error && "path" in error) return `DATA_DIR ${dataDir} can't be written to by user ${process.getuid?.()}. Run "chown -R ${process.getuid?.()} ${dataDir}", or choose another directory.`;
-  return String(message ?? error);
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE")
+    return `PORT ${port} is in use on ${host}. Stop what listens there, or choose another port.`;
+  if (code === "EACCES" && "path" in error)
+    return `DATA_DIR ${dataDir} can't be written to by user ${process.getuid?.()}. Run "chown -R ${process.getuid?.()} ${dataDir}", or choose another directory.`;
+  return error.message;
 }
 
 function announce(config: Config, app: App, log: Log): void {
-  if (config.log.format === "pretty" && config.log.file === undefined) process.stdout.write(describeStart(config, app.url, readVersion().version));
-  else log.info({ url: app.url, version: readVersion().version, auth_mode: config.gateway.authMode, sinks: config.telemetry.sinks.map(({ name }) => name), data_dir: config.dataDir }, "listening");
+  if (config.log.format === "pretty" && config.log.file === undefined)
+    process.stdout.write(describeStart(config, app.url, readVersion().version));
+  else
+    log.info(
+      {
+        url: app.url,
+        version: readVersion().version,
+        auth_mode: config.gateway.authMode,
+        sinks: config.telemetry.sinks.map(({ name }) => name),
+        data_dir: config.dataDir,
+      },
+      "listening",
+    );
 }
 
 /** A terminal and npm may both pass on one signal: what comes twice at once is one. Milliseconds. */
@@ -123,7 +147,7 @@ const sameSignalMs = 500;
 
 function drainOnSignal(app: App, log: Log): void {
   let signalledAt: number | undefined;
-  const onSignal = async (signal: NodeJS.Signals) => {
+  const stop = async (signal: NodeJS.Signals) => {
     const now = performance.now();
     if (signalledAt !== undefined && now - signalledAt > sameSignalMs) process.exit(0);
     if (signalledAt !== undefined) return;
@@ -133,6 +157,7 @@ function drainOnSignal(app: App, log: Log): void {
     log.info({ pending }, "stopped");
     process.exit(0);
   };
+  const onSignal = (signal: NodeJS.Signals) => void stop(signal);
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
 }

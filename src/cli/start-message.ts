@@ -23,7 +23,11 @@ function describeMode({ gateway: { authMode, providers } }: Config): string {
 function describeRecords({ telemetry }: Config): string {
   if (!telemetry.enabled) return "none (TELEMETRY=off)";
   if (telemetry.sinks.length === 0) return "none: no sink is configured and EXCHANGE_LOG=off";
-  const names = telemetry.sinks.map(({ name, values }) => (name === "file" ? `file ${String(values["path"] ?? "")}`.trim() : name));
-  const without = names.some((name) => name.startsWith("langfuse")) ? "" : "; no Langfuse keys. EXCHANGE_LOG=off or TELEMETRY=off record nothing";
+  const names = telemetry.sinks.map(({ name, values }) =>
+    name === "file" && typeof values["path"] === "string" ? `file ${values["path"]}` : name,
+  );
+  const without = names.some((name) => name.startsWith("langfuse"))
+    ? ""
+    : "; no Langfuse keys. EXCHANGE_LOG=off or TELEMETRY=off record nothing";
   return names.join(", ") + without;
 }

@@ -2,7 +2,12 @@ import type { CliCommand } from "./command.ts";
 import manifest from "../../package.json" with { type: "json" };
 
 /** What a build is. */
-export type Version = { readonly version: string; readonly commit: string; readonly built: string; readonly runtime: string };
+export type Version = {
+  readonly version: string;
+  readonly commit: string;
+  readonly built: string;
+  readonly runtime: string;
+};
 
 /** Written in by the build. */
 declare const WEIR_VERSION: string | undefined;
@@ -28,7 +33,9 @@ export const versionCommand: CliCommand = {
       .option("--json", "as JSON")
       .action(({ json }: { json?: boolean }) => {
         const { version, commit, built, runtime } = readVersion();
-        console.log(json ? JSON.stringify(readVersion()) : `weir ${version}\ncommit ${commit}\nbuilt ${built}\n${runtime}`);
+        console.log(
+          json ? JSON.stringify(readVersion()) : `weir ${version}\ncommit ${commit}\nbuilt ${built}\n${runtime}`,
+        );
       });
   },
 };

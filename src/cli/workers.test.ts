@@ -3,7 +3,9 @@ import { readConfig } from "../config/read-config.ts";
 import { configOfWorker, readWorkerNumber } from "./workers.ts";
 
 test("each of several processes writes files of its own", () => {
-  const result = readConfig({ env: { WEIR_WORKERS: "2", DATA_DIR: "/tmp/w", LOG_FILE: "/tmp/w/weir.log", FILE_EVENT_LOG: "/tmp/w/events.jsonl" } });
+  const result = readConfig({
+    env: { WEIR_WORKERS: "2", DATA_DIR: "/tmp/w", LOG_FILE: "/tmp/w/weir.log", FILE_EVENT_LOG: "/tmp/w/events.jsonl" },
+  });
   if (result.kind === "faults") throw new Error(result.faults.join());
   const { dataDir, log, telemetry } = configOfWorker(result.config, "1");
   expect(dataDir).toBe("/tmp/w/worker-1");

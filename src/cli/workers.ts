@@ -18,12 +18,16 @@ export function readWorkerNumber(env: Readonly<Record<string, string | undefined
 export function configOfWorker(config: Config, number: string): Config {
   const own = (path: string) => `${path.slice(0, path.length - extname(path).length)}-${number}${extname(path)}`;
   const { sinks } = config.telemetry;
-  const withOwnFile = (values: Readonly<Record<string, unknown>>) => (typeof values["path"] === "string" ? { ...values, path: own(values["path"]) } : values);
+  const withOwnFile = (values: Readonly<Record<string, unknown>>) =>
+    typeof values["path"] === "string" ? { ...values, path: own(values["path"]) } : values;
   return {
     ...config,
     dataDir: join(config.dataDir, `worker-${number}`),
     log: config.log.file === undefined ? config.log : { ...config.log, file: own(config.log.file) },
-    telemetry: { ...config.telemetry, sinks: sinks.map((sink) => (sink.name === "file" ? { ...sink, values: withOwnFile(sink.values) } : sink)) },
+    telemetry: {
+      ...config.telemetry,
+      sinks: sinks.map((sink) => (sink.name === "file" ? { ...sink, values: withOwnFile(sink.values) } : sink)),
+    },
   };
 }
 
@@ -41,13 +45,18 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
   };
   process.on("SIGTERM", pass);
   process.on("SIGINT", pass);
-  const codes = await Promise.all(Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))));
+  const codes = await Promise.all(
+    Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),
+  );
   process.exit(Math.max(...codes));
 
   async function keepRunning(number: string): Promise<number> {
     for (;;) {
       const startedAt = performance.now();
-      const worker = Bun.spawn([...ownCommand(process.argv.slice(2))], { env: { ...process.env, [workerVariable]: number }, stdio: ["ignore", "inherit", "inherit"] });
+      const worker = Bun.spawn([...ownCommand(process.argv.slice(2))], {
+        env: { ...process.env, [workerVariable]: number },
+        stdio: ["ignore", "inherit", "inherit"],
+      });
       running.add(worker);
       const code = await worker.exited;
       running.delete(worker);

@@ -21,7 +21,11 @@ export type WholeBodies = {
 export const smallBodies: WholeBodies = { declared: 65_536, json: 0 };
 
 /** Reads a body as far as it has to be whole. */
-export function readAnswerBody(method: string, response: Response, { declared, json }: WholeBodies): AnswerBody | Promise<AnswerBody> {
+export function readAnswerBody(
+  method: string,
+  response: Response,
+  { declared, json }: WholeBodies,
+): AnswerBody | Promise<AnswerBody> {
   const { status, headers } = response;
   if (method === "HEAD" || status === 204 || status === 304) return { kind: "none" };
   const length = headers.get("content-length");

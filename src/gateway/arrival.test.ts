@@ -5,7 +5,11 @@ const clock = { now: () => 1_700_000_000_000, elapsed: () => 5 };
 
 function arrive(headers: Record<string, string>, url = "http://127.0.0.1:3000/v1/a%2Fb?x=1&y=%20") {
   const request = new Request(url, { headers });
-  return readArrival(request, { request, since: 5, deadline: 0, onOver: () => {}, onLasting: undefined, held: false }, clock);
+  return readArrival(
+    request,
+    { request, since: 5, deadline: 0, onOver: () => {}, onLasting: undefined, held: false },
+    clock,
+  );
 }
 
 test("an exchange is a trace of its own where nobody names one", () => {
@@ -30,7 +34,10 @@ test("a request id that is a UUID or 32 hex digits is the trace id, any other te
 
 test("a traceparent is joined, and beside a request id it is only a link", () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  expect(arrive({ traceparent })).toMatchObject({ traceId: "0af7651916cd43dd8448eb211c80319c", parentSpanId: "b7ad6b7169203331" });
+  expect(arrive({ traceparent })).toMatchObject({
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    parentSpanId: "b7ad6b7169203331",
+  });
   const both = arrive({ traceparent, "x-request-id": "abc" });
   expect(both.traceId).toBe(traceIdOf("abc"));
   expect(both.parentSpanId).toBeUndefined();
@@ -38,13 +45,21 @@ test("a traceparent is joined, and beside a request id it is only a link", () =>
 });
 
 test("a malformed traceparent is no trace", () => {
-  for (const traceparent of ["", "x", `00-${"0".repeat(32)}-b7ad6b7169203331-01`, "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]) {
+  for (const traceparent of [
+    "",
+    "x",
+    `00-${"0".repeat(32)}-b7ad6b7169203331-01`,
+    "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  ]) {
     expect(arrive({ traceparent }).parentSpanId).toBeUndefined();
   }
 });
 
 test("attribution is read as UTF-8, and text that is none stays as it came", () => {
   const latin = (text: string) => Buffer.from(text).toString("latin1");
-  expect(arrive({ "x-user-id": latin("Zoë"), "x-langfuse-tags": "a,b", "user-agent": "x" }).attribution).toEqual({ "x-user-id": "Zoë", "x-langfuse-tags": "a,b" });
+  expect(arrive({ "x-user-id": latin("Zoë"), "x-langfuse-tags": "a,b", "user-agent": "x" }).attribution).toEqual({
+    "x-user-id": "Zoë",
+    "x-langfuse-tags": "a,b",
+  });
   expect(arrive({ "x-user-id": "caf\u00e9" }).attribution).toEqual({ "x-user-id": "caf\u00e9" });
 });

@@ -71,14 +71,16 @@ const noTrace = "0".repeat(32);
 /** A UUID or 32 hex digits are a trace id as they stand; any other text gives the first 32 hex digits of its SHA-256. */
 export function traceIdOf(requestId: string): string {
   const plain = requestId.replaceAll("-", "").toLowerCase();
-  const looksRight = /^[0-9a-f]{32}$/.test(plain) && (requestId.length === 32 || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-/i.test(requestId));
+  const looksRight =
+    /^[0-9a-f]{32}$/.test(plain) && (requestId.length === 32 || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-/i.test(requestId));
   return looksRight && plain !== noTrace ? plain : hash("sha256", utf8Of(requestId), "hex").slice(0, 32);
 }
 
 /** https://www.w3.org/TR/trace-context/#traceparent-header */
 function readTraceparent(value: string | undefined): { traceId: string; spanId: string } | undefined {
   if (value === undefined) return undefined;
-  const [, traceId, spanId] = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(value) ?? [];
+  const [, traceId, spanId] =
+    /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(value) ?? [];
   return traceId && spanId ? { traceId, spanId } : undefined;
 }
 

@@ -42,7 +42,8 @@ export async function readCall(arrival: Arrival, route: Route, limits: CallLimit
   const { headers } = arrival;
   const size = readSize(headers, limits);
   if (size === 0) return createCall(arrival, route, { kind: "none" });
-  if (!isJson(headers["content-type"]) || size > limits.maxInspectBytes) return createCall(arrival, route, readStream(arrival, limits, []));
+  if (!isJson(headers["content-type"]) || size > limits.maxInspectBytes)
+    return createCall(arrival, route, readStream(arrival, limits, []));
   if (size > oneRead) return createCall(arrival, route, await readChunks(arrival, limits));
   return createCall(arrival, route, whole(await withinIdle(arrival.request.bytes(), arrival, limits)));
 }
@@ -63,7 +64,12 @@ function createCall(arrival: Arrival, route: Route, body: CallBody): Call {
 }
 
 function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route): boolean {
-  return dialect.name === "openai-chat" && provider.streamUsage === "inject" && method === "POST" && !("content-encoding" in headers);
+  return (
+    dialect.name === "openai-chat" &&
+    provider.streamUsage === "inject" &&
+    method === "POST" &&
+    !("content-encoding" in headers)
+  );
 }
 
 function isJson(type: string | undefined): boolean {
@@ -72,13 +78,14 @@ function isJson(type: string | undefined): boolean {
 
 /** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */
 async function readChunks(arrival: Arrival, limits: CallLimits): Promise<CallBody> {
-  const reader = arrival.request.body?.getReader();
+  const reader: ChunkReader | undefined = arrival.request.body?.getReader();
   if (!reader) return { kind: "none" };
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
     const { done, value } = await withinIdle(reader.read(), arrival, limits);
-    if (done || !value) return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
+    if (done || !value)
+      return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
     chunks.push(value);
     size += value.length;
     if (size > limits.maxInspectBytes) return readStream(arrival, limits, chunks, reader);
@@ -114,9 +121,12 @@ function tooLarge({ maxBodyBytes }: CallLimits): Refusal {
 /** Waits for bytes of the consumer; a pause that is too long and a connection that ends are different errors. */
 function withinIdle<T>(read: Promise<T>, { watch }: Arrival, { clientIdleTimeoutMs, elapsed }: CallLimits): Promise<T> {
   return new Promise((resolve, reject) => {
-    watch.onOver = (why) => reject(why === "late" ? new Refusal("request_timeout", closing) : new Refusal("draining", closing));
+    watch.onOver = (why) =>
+      reject(why === "late" ? new Refusal("request_timeout", closing) : new Refusal("draining", closing));
     if (clientIdleTimeoutMs > 0) watch.deadline = elapsed() + clientIdleTimeoutMs;
-    read.then(resolve, (cause: unknown) => reject(new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause })));
+    read.then(resolve, (cause: unknown) =>
+      reject(new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause })),
+    );
   });
 }
 

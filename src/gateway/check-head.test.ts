@@ -14,7 +14,9 @@ function codeOf(headers: Readonly<Record<string, string>>): string | undefined {
 test("names and values may add up to 64 KB", () => {
   expect(codeOf({ a: "x".repeat(65_535) })).toBeUndefined();
   expect(codeOf({ a: "x".repeat(65_536) })).toBe("headers_too_large");
-  expect(codeOf(Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`x-${n}`, "x".repeat(70)])))).toBe("headers_too_large");
+  expect(codeOf(Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`x-${n}`, "x".repeat(70)])))).toBe(
+    "headers_too_large",
+  );
 });
 
 test("a host or a length that came twice is refused, other names may", () => {

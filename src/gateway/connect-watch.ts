@@ -33,7 +33,9 @@ export function watchConnect(baseUrl: string, parts: ConnectWatchParts, onLate: 
   const address = hostname.replace(/^\[|\]$/g, "");
   // A refused connection is fetch's to tell: only silence is ours.
   const settled = { open, connectError: stop, data: nothing, close: stop, error: stop };
-  Bun.connect({ hostname: address, port: Number(port) || (protocol === "https:" ? 443 : 80), socket: settled }).catch(stop);
+  Bun.connect({ hostname: address, port: Number(port) || (protocol === "https:" ? 443 : 80), socket: settled }).catch(
+    stop,
+  );
   return stop;
 }
 

@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
 import { createCors } from "./cors.ts";
 
-const asked = { origin: "https://app.example.com", "access-control-request-method": "POST", "access-control-request-headers": "x-a, authorization" };
+const asked = {
+  origin: "https://app.example.com",
+  "access-control-request-method": "POST",
+  "access-control-request-headers": "x-a, authorization",
+};
 
 test("a preflight is answered with what was asked for", () => {
   const answer = createCors(["*"]).preflight(new Headers(asked));
@@ -40,5 +44,9 @@ test("an upstream's own headers give way, and exactly the readable headers of th
   createCors(["*"]).apply("https://app.example.com", answer);
   expect(answer.get("access-control-allow-origin")).toBe("*");
   expect(answer.has("access-control-allow-credentials")).toBe(false);
-  expect(answer.get("access-control-expose-headers")?.split(", ").toSorted()).toEqual(["retry-after", "x-ratelimit-limit-requests", "x-weir-exchange-id"]);
+  expect(answer.get("access-control-expose-headers")?.split(", ").toSorted()).toEqual([
+    "retry-after",
+    "x-ratelimit-limit-requests",
+    "x-weir-exchange-id",
+  ]);
 });

@@ -4,10 +4,19 @@ import { type AdmissionConfig, createAdmission } from "./credential.ts";
 import type { Route } from "./route.ts";
 
 const gateKey = "gate-key-1";
-const open: AdmissionConfig = { authMode: ["open"], allowOpenRelay: false, corsAllowedOrigins: ["*"], ownHosts: ["gateway.example"] };
+const open: AdmissionConfig = {
+  authMode: ["open"],
+  allowOpenRelay: false,
+  corsAllowedOrigins: ["*"],
+  ownHosts: ["gateway.example"],
+};
 const gate: AdmissionConfig = { ...open, authMode: ["gate"], gateKey };
 
-function admit(config: AdmissionConfig, headers: Record<string, string>, { key, search = "", probe = false }: { key?: string; search?: string; probe?: boolean } = {}) {
+function admit(
+  config: AdmissionConfig,
+  headers: Record<string, string>,
+  { key, search = "", probe = false }: { key?: string; search?: string; probe?: boolean } = {},
+) {
   const route = { provider: { key }, probe } as unknown as Route;
   return createAdmission(config)(route, { host: "127.0.0.1:3000", ...headers }, search);
 }
@@ -32,27 +41,35 @@ const places: [string, Record<string, string>, string][] = [
   ["subprotocol", { "sec-websocket-protocol": `realtime, openai-insecure-api-key.${gateKey}` }, ""],
 ];
 
-test.each(places)("the gate key opens the gate in the place %s, and every place is emptied for the operator's key", (_, headers, search) => {
-  const grant = admit(gate, headers, { key: "sk-operator", search });
-  expect(grant.key).toBe("sk-operator");
-  expect(grant.emptied.size).toBe(7);
-});
+test.each(places)(
+  "the gate key opens the gate in the place %s, and every place is emptied for the operator's key",
+  (_, headers, search) => {
+    const grant = admit(gate, headers, { key: "sk-operator", search });
+    expect(grant.key).toBe("sk-operator");
+    expect(grant.emptied.size).toBe(7);
+  },
+);
 
 test("a wrong, cut or differently cased gate key is refused, and so is none", () => {
-  for (const wrong of ["x", "gate-key-", "gate-key-11", "GATE-KEY-1"]) expect(refusal(() => admit(gate, { "x-api-key": wrong }, { key: "k" }))).toBe("invalid_api_key");
+  for (const wrong of ["x", "gate-key-", "gate-key-11", "GATE-KEY-1"])
+    expect(refusal(() => admit(gate, { "x-api-key": wrong }, { key: "k" }))).toBe("invalid_api_key");
   expect(refusal(() => admit(gate, {}, { key: "k" }))).toBe("credential_missing");
 });
 
 test("the gate key never goes up as a key: with no operator's key only one beside x-weir-key does", () => {
   expect(refusal(() => admit(gate, { authorization: `Bearer ${gateKey}` }))).toBe("provider_key_missing");
-  expect(refusal(() => admit(gate, { authorization: `Bearer ${gateKey}`, "x-api-key": "own" }))).toBe("provider_key_missing");
+  expect(refusal(() => admit(gate, { authorization: `Bearer ${gateKey}`, "x-api-key": "own" }))).toBe(
+    "provider_key_missing",
+  );
   const grant = admit(gate, { "x-weir-key": gateKey, authorization: "Bearer own" });
   expect(grant.key).toBeUndefined();
   expect([...grant.emptied]).toEqual(["x-weir-key"]);
 });
 
 test("a placeholder in one place doesn't hide the gate key in another", () => {
-  expect(admit(gate, { authorization: "Bearer placeholder", "x-api-key": gateKey }, { key: "sk-operator" }).key).toBe("sk-operator");
+  expect(admit(gate, { authorization: "Bearer placeholder", "x-api-key": gateKey }, { key: "sk-operator" }).key).toBe(
+    "sk-operator",
+  );
 });
 
 test("in open mode a consumer's own credentials go as they came", () => {
@@ -64,12 +81,15 @@ test("in open mode a consumer's own credentials go as they came", () => {
 test("the management token is refused in every mode, wherever it stands", () => {
   for (const authMode of [["open"], ["gate"], ["open", "gate"]] as const) {
     const config = { ...gate, authMode, managementToken: "manage-1" };
-    expect(refusal(() => admit(config, { "x-api-key": "manage-1", authorization: `Bearer ${gateKey}` }, { key: "k" }))).toBe("invalid_api_key");
+    expect(
+      refusal(() => admit(config, { "x-api-key": "manage-1", authorization: `Bearer ${gateKey}` }, { key: "k" })),
+    ).toBe("invalid_api_key");
   }
 });
 
 test("no web page spends the operator's money", () => {
-  const page = (headers: Record<string, string>, config = open) => refusal(() => admit(config, headers, { key: "sk-operator" }));
+  const page = (headers: Record<string, string>, config = open) =>
+    refusal(() => admit(config, headers, { key: "sk-operator" }));
   expect(page({})).toBeUndefined();
   expect(page({ origin: "https://evil.example" })).toBe("origin_not_allowed");
   expect(page({ "sec-fetch-site": "cross-site" })).toBe("origin_not_allowed");
@@ -84,5 +104,7 @@ test("no web page spends the operator's money", () => {
 });
 
 test("a probe goes up with no credential at all, whatever the mode", () => {
-  expect(admit(gate, {}, { key: "sk-operator", probe: true })).toEqual({ emptied: new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]) });
+  expect(admit(gate, {}, { key: "sk-operator", probe: true })).toEqual({
+    emptied: new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]),
+  });
 });

@@ -4,7 +4,14 @@ import type { HeaderValues } from "./arrival.ts";
 import type { Route } from "./route.ts";
 
 /** Where a consumer may put a credential. */
-export type CredentialPlace = "authorization" | "x-api-key" | "x-goog-api-key" | "api-key" | "query" | "x-weir-key" | "subprotocol";
+export type CredentialPlace =
+  | "authorization"
+  | "x-api-key"
+  | "x-goog-api-key"
+  | "api-key"
+  | "query"
+  | "x-weir-key"
+  | "subprotocol";
 
 /** One credential as it was found. */
 export type Credential = { readonly place: CredentialPlace; readonly value: string };
@@ -35,7 +42,15 @@ export type AdmissionConfig = {
 const tokenPrefix = "sk-weir-";
 
 const nowhere: ReadonlySet<CredentialPlace> = new Set();
-const everywhere: ReadonlySet<CredentialPlace> = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]);
+const everywhere: ReadonlySet<CredentialPlace> = new Set([
+  "authorization",
+  "x-api-key",
+  "x-goog-api-key",
+  "api-key",
+  "query",
+  "x-weir-key",
+  "subprotocol",
+]);
 
 /** Creates the check of credentials; it throws a `Refusal`. */
 export function createAdmission(config: AdmissionConfig): Admission {
@@ -51,7 +66,9 @@ export function createAdmission(config: AdmissionConfig): Admission {
     if (credentials.some(({ value }) => value.startsWith(tokenPrefix))) throw new Refusal("token_unknown");
     if (open && !hasSecrets) return passOpen(route, headers);
     if (credentials.some(({ value }) => isManagementToken(value))) {
-      throw new Refusal("invalid_api_key", { message: "The management token opens no provider. Send the gateway's key or a token of a project." });
+      throw new Refusal("invalid_api_key", {
+        message: "The management token opens no provider. Send the gateway's key or a token of a project.",
+      });
     }
     const gates = credentials.filter(({ value }) => isGateKey(value));
     if (gates.length > 0) return passGate(route, credentials, gates);
@@ -63,7 +80,8 @@ export function createAdmission(config: AdmissionConfig): Admission {
     const { key } = route.provider;
     if (key !== undefined) return { key, emptied: everywhere };
     const own = credentials.filter((credential) => !gates.includes(credential));
-    if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key")) throw new Refusal("provider_key_missing");
+    if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key"))
+      throw new Refusal("provider_key_missing");
     return { emptied: new Set(gates.map(({ place }) => place)) };
   }
 
@@ -85,7 +103,12 @@ export function createAdmission(config: AdmissionConfig): Admission {
 
 function isOwnHost(host: string, ownHosts: readonly string[]): boolean {
   const name = host.replace(/:\d+$/, "").toLowerCase();
-  return /^(?:.+\.)?localhost$/.test(name) || name === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(name) || ownHosts.includes(name);
+  return (
+    /^(?:.+\.)?localhost$/.test(name) ||
+    name === "[::1]" ||
+    /^127(?:\.\d{1,3}){3}$/.test(name) ||
+    ownHosts.includes(name)
+  );
 }
 
 /** Every credential that a request carries. */
@@ -101,7 +124,8 @@ export function listCredentials(headers: HeaderValues, search: string): readonly
   add("api-key", headers["api-key"]);
   add("x-weir-key", headers["x-weir-key"]);
   if (search.includes("key=")) for (const key of readQueryKeys(search)) add("query", key);
-  if ("sec-websocket-protocol" in headers) add("subprotocol", readSubprotocolKey(headers["sec-websocket-protocol"] ?? ""));
+  if ("sec-websocket-protocol" in headers)
+    add("subprotocol", readSubprotocolKey(headers["sec-websocket-protocol"] ?? ""));
   return found;
 }
 
@@ -119,7 +143,10 @@ function readQueryKeys(search: string): readonly string[] {
 export const keySubprotocol = "openai-insecure-api-key.";
 
 function readSubprotocolKey(protocols: string): string | undefined {
-  const entry = protocols.split(",").map((name) => name.trim()).find((name) => name.startsWith(keySubprotocol));
+  const entry = protocols
+    .split(",")
+    .map((name) => name.trim())
+    .find((name) => name.startsWith(keySubprotocol));
   return entry?.slice(keySubprotocol.length);
 }
 

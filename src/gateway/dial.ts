@@ -17,7 +17,10 @@ export type DialParts = { readonly maxMessageBytes: number; readonly timeoutMs: 
 const maxRefusalBytes = 65_536;
 
 /** Opens a socket upstream, paused; throws a `Refusal` where nothing answers, or `ConsumerLeft`. */
-export function dial({ url, headers }: UpstreamHead, { maxMessageBytes, timeoutMs, signal }: DialParts): Promise<Dialled> {
+export function dial(
+  { url, headers }: UpstreamHead,
+  { maxMessageBytes, timeoutMs, signal }: DialParts,
+): Promise<Dialled> {
   const { "sec-websocket-protocol": offered, ...rest } = headers;
   const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("sec-websocket-")));
   const protocols = offered?.split(",").map((name) => name.trim()) ?? [];
@@ -52,7 +55,8 @@ export function dial({ url, headers }: UpstreamHead, { maxMessageBytes, timeoutM
 
 async function readAnswer(message: IncomingMessage): Promise<Response> {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(message.headers)) for (const each of [value ?? []].flat()) headers.append(name, each);
+  for (const [name, value] of Object.entries(message.headers))
+    for (const each of [value ?? []].flat()) headers.append(name, each);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {

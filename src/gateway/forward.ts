@@ -4,8 +4,7 @@ import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
 import type { Reachability } from "./reachability.ts";
-import type { Over } from "./under-way.ts";
-import { readUpstreamFailure } from "./upstream-failure.ts";
+import { type CallEnd, readUpstreamFailure } from "./upstream-failure.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
 /** What an upstream answered. */
@@ -35,9 +34,6 @@ export type ForwardParts = {
   /** Requests go through a proxy, so a bare connection to the origin says nothing. */
   readonly viaProxy: boolean;
 };
-
-/** Why a call was ended by us before its answer began. */
-export type CallEnd = Over | "connect" | "left";
 
 /** Creates the way upstream. */
 export function createForward(parts: ForwardParts): Forward {
@@ -71,7 +67,11 @@ export function createForward(parts: ForwardParts): Forward {
   };
 
   /** Everything that may end a call before its answer begins; returns what forgets all of it. */
-  function watch({ request, watch: underWay, route: { provider } }: Call, sentAt: number, end: (why: CallEnd) => void): () => void {
+  function watch(
+    { request, watch: underWay, route: { provider } }: Call,
+    sentAt: number,
+    end: (why: CallEnd) => void,
+  ): () => void {
     const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
     underWay.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
     underWay.onOver = end;
@@ -96,7 +96,9 @@ export function createForward(parts: ForwardParts): Forward {
 }
 
 function createStatusRefusal(status: number): Refusal {
-  return new Refusal("upstream_failed", { message: `The provider answered with the status ${status}, which can't be passed on.` });
+  return new Refusal("upstream_failed", {
+    message: `The provider answered with the status ${status}, which can't be passed on.`,
+  });
 }
 
 /** What Bun's fetch needs to leave everything as it is. */

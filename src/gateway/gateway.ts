@@ -65,7 +65,10 @@ export function createGateway(parts: GatewayParts): Gateway {
       const call = await readCall(arrival, route, parts.limits);
       seen.body = call.body;
       parts.validate(route, call.body);
-      const head = createUpstreamHead(call, grant, { anthropicVersion: parts.anthropicVersion, traceparent: traceparentOf(arrival) });
+      const head = createUpstreamHead(call, grant, {
+        anthropicVersion: parts.anthropicVersion,
+        traceparent: traceparentOf(arrival),
+      });
       seen.sentAt = clock.elapsed();
       return await respond(call, await forward(call, head));
     } catch (error) {

@@ -2,7 +2,15 @@ import { expect, test } from "bun:test";
 import { readDownstreamHeaders, readUpstreamHeaders } from "./headers.ts";
 
 test("what the consumer sends goes up, known or not", () => {
-  const sent = { "openai-beta": "assistants=v2", "idempotency-key": "1", "x-stainless-lang": "js", "anthropic-beta": "a, b", traceparent: "t", "x-something-new": "n", cookie: "c" };
+  const sent = {
+    "openai-beta": "assistants=v2",
+    "idempotency-key": "1",
+    "x-stainless-lang": "js",
+    "anthropic-beta": "a, b",
+    traceparent: "t",
+    "x-something-new": "n",
+    cookie: "c",
+  };
   expect(readUpstreamHeaders(sent)).toEqual(sent);
 });
 
@@ -29,11 +37,23 @@ test("hop-by-hop headers, ours, attribution and the network's stay here", () => 
 });
 
 test("an answer's headers come down, cookies apart, without the upstream's connection", () => {
-  const upstream = new Headers({ "retry-after": "7", connection: "close, x-hop", "x-hop": "1", "transfer-encoding": "chunked", "content-length": "5", "content-encoding": "gzip" });
+  const upstream = new Headers({
+    "retry-after": "7",
+    connection: "close, x-hop",
+    "x-hop": "1",
+    "transfer-encoding": "chunked",
+    "content-length": "5",
+    "content-encoding": "gzip",
+  });
   upstream.append("set-cookie", "a=1");
   upstream.append("set-cookie", "b=2");
   const down = readDownstreamHeaders(upstream, false);
-  expect([...down].map(([name]) => name).toSorted()).toEqual(["content-encoding", "retry-after", "set-cookie", "set-cookie"]);
+  expect([...down].map(([name]) => name).toSorted()).toEqual([
+    "content-encoding",
+    "retry-after",
+    "set-cookie",
+    "set-cookie",
+  ]);
   expect(down.getSetCookie()).toEqual(["a=1", "b=2"]);
   expect(readDownstreamHeaders(upstream, true).get("content-length")).toBe("5");
 });

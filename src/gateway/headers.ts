@@ -21,10 +21,22 @@ const notUp = new Set([
 
 const notUpPrefixes = ["x-weir-", "x-langfuse-", "x-forwarded-", "proxy-"];
 
-const notDown = new Set(["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection", "proxy-authenticate"]);
+const notDown = new Set([
+  "connection",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-connection",
+  "proxy-authenticate",
+]);
 
 /** The headers that go upstream: all but those that a denylist names, and but for `without`. */
-export function readUpstreamHeaders(headers: HeaderValues, without: ReadonlySet<string> = none): Record<string, string> {
+export function readUpstreamHeaders(
+  headers: HeaderValues,
+  without: ReadonlySet<string> = none,
+): Record<string, string> {
   const named = namedByConnection(headers["connection"]);
   const up: Record<string, string> = {};
   for (const name in headers) {
@@ -54,5 +66,10 @@ export function readDownstreamHeaders(headers: Headers, framed: boolean): Header
 
 function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {
   if (value === undefined || value === "keep-alive" || value === "close") return undefined;
-  return new Set(value.toLowerCase().split(",").map((name) => name.trim()));
+  return new Set(
+    value
+      .toLowerCase()
+      .split(",")
+      .map((name) => name.trim()),
+  );
 }

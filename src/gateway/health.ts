@@ -18,7 +18,13 @@ export type UpstreamHealthParts = {
 };
 
 /** Creates the check; many callers at once make one probe. */
-export function createUpstreamHealth({ fetch, elapsed, reachability, freshMs = 30_000, probeTimeoutMs = 3_000 }: UpstreamHealthParts): UpstreamHealth {
+export function createUpstreamHealth({
+  fetch,
+  elapsed,
+  reachability,
+  freshMs = 30_000,
+  probeTimeoutMs = 3_000,
+}: UpstreamHealthParts): UpstreamHealth {
   const probes = new Map<string, Promise<void>>();
 
   return {
@@ -31,7 +37,8 @@ export function createUpstreamHealth({ fetch, elapsed, reachability, freshMs = 3
   };
 
   function lastSeen(baseUrl: string): "ok" | "unreachable" | undefined {
-    const { answeredAt = Number.NEGATIVE_INFINITY, failedAt = Number.NEGATIVE_INFINITY } = reachability.find(baseUrl) ?? {};
+    const { answeredAt = Number.NEGATIVE_INFINITY, failedAt = Number.NEGATIVE_INFINITY } =
+      reachability.find(baseUrl) ?? {};
     if (elapsed() - Math.max(answeredAt, failedAt) > freshMs) return undefined;
     return answeredAt >= failedAt ? "ok" : "unreachable";
   }

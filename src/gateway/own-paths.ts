@@ -19,7 +19,8 @@ export function createOwnPaths(paths: Readonly<Record<string, OwnPath>>): OwnPat
 
 /** A page, which can be read and nothing else. */
 export function readOnly(page: OwnPath): OwnPath {
-  return (request) => (request.method === "GET" || request.method === "HEAD" ? page(request) : methodNotAllowed(request));
+  return (request) =>
+    request.method === "GET" || request.method === "HEAD" ? page(request) : methodNotAllowed(request);
 }
 
 function pathOf(url: string): string {
@@ -28,7 +29,14 @@ function pathOf(url: string): string {
   return query === -1 ? url.slice(from) : url.slice(from, query);
 }
 
-const notFound: OwnPath = () => Response.json({ error: { message: "There is nothing at this path.", code: "not_found" } }, { status: 404, headers: { "x-weir-error": "not_found" } });
+const notFound: OwnPath = () =>
+  Response.json(
+    { error: { message: "There is nothing at this path.", code: "not_found" } },
+    { status: 404, headers: { "x-weir-error": "not_found" } },
+  );
 
 const methodNotAllowed: OwnPath = () =>
-  Response.json({ error: { message: "Only GET and HEAD are answered here.", code: "method_not_allowed" } }, { status: 405, headers: { allow: "GET, HEAD", "x-weir-error": "method_not_allowed" } });
+  Response.json(
+    { error: { message: "Only GET and HEAD are answered here.", code: "method_not_allowed" } },
+    { status: 405, headers: { allow: "GET, HEAD", "x-weir-error": "method_not_allowed" } },
+  );

@@ -54,11 +54,21 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         checkHead(arrival.headers);
         const grant = admit(route, arrival.headers, arrival.search);
         seen.known = true;
-        const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, { anthropicVersion: parts.anthropicVersion });
-        const dialled = await dial(head, { maxMessageBytes: parts.maxWsMessageBytes, timeoutMs: parts.proxyTimeoutMs, signal: request.signal });
+        const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, {
+          anthropicVersion: parts.anthropicVersion,
+        });
+        const dialled = await dial(head, {
+          maxMessageBytes: parts.maxWsMessageBytes,
+          timeoutMs: parts.proxyTimeoutMs,
+          signal: request.signal,
+        });
         if (dialled.kind === "answered") return passRefusal(arrival, route, dialled.response);
         const { socket } = dialled;
-        const relay = createSocketRelay({ upstream: socket, exchanges: follow(arrival, route), onEnd: () => forget(relay) });
+        const relay = createSocketRelay({
+          upstream: socket,
+          exchanges: follow(arrival, route),
+          onEnd: () => forget(relay),
+        });
         const headers = new Headers(socket.protocol ? { "sec-websocket-protocol": socket.protocol } : {});
         addIds(headers, arrival);
         relays.add(relay);
@@ -92,17 +102,27 @@ export function createRealtime(parts: RealtimeParts): Realtime {
 
   function follow(arrival: Arrival, route: Route) {
     const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, route);
-    const socket: SocketExchangesParts = { facts: { ...facts, transport: "websocket", status: 101 }, hand: parts.hand, clock, keepBytes: parts.keepBytes };
+    const socket: SocketExchangesParts = {
+      facts: { ...facts, transport: "websocket", status: 101 },
+      hand: parts.hand,
+      clock,
+      keepBytes: parts.keepBytes,
+    };
     return route.dialect.name === "openai-responses" ? createResponseExchanges(socket) : createWholeExchange(socket);
   }
 
   /** Codex repeats an upgrade for seconds on a 404, and turns to plain HTTP at once on a 426. */
   function passRefusal(arrival: Arrival, route: Route, response: Response): Response {
-    if (response.status === 404) throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
+    if (response.status === 404)
+      throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
     const { status } = response;
     const headers = readDownstreamHeaders(response.headers, false);
     addIds(headers, arrival);
-    void recorder.ended({ ...arrival, route, body: { kind: "none" }, spliced: false }, { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() }, { end: { kind: "complete" }, kept: keptNothing });
+    void recorder.ended(
+      { ...arrival, route, body: { kind: "none" }, spliced: false },
+      { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() },
+      { end: { kind: "complete" }, kept: keptNothing },
+    );
     return new Response(response.body, { status, headers });
   }
 }

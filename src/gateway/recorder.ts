@@ -22,7 +22,12 @@ export type Recorder = {
 };
 
 /** What passed of an answer, and how it ended. */
-export type AnswerEnd = { readonly end: TapEnd; readonly kept: KeptBytes; readonly firstByteAt?: number; readonly chunks?: number };
+export type AnswerEnd = {
+  readonly end: TapEnd;
+  readonly kept: KeptBytes;
+  readonly firstByteAt?: number;
+  readonly chunks?: number;
+};
 
 /** What is known of an exchange that never had an answer from upstream. */
 export type RefusedExchange = {
@@ -36,7 +41,12 @@ export type RefusedExchange = {
 };
 
 /** What recording is made of. */
-export type RecorderParts = { readonly hand: Hand; readonly underWay: Pick<UnderWay, "end">; readonly clock: Clock; readonly keepBytes: number };
+export type RecorderParts = {
+  readonly hand: Hand;
+  readonly underWay: Pick<UnderWay, "end">;
+  readonly clock: Clock;
+  readonly keepBytes: number;
+};
 
 /** Creates the recorder; `keepBytes` is what each side's body may keep. */
 export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderParts): Recorder {
@@ -64,7 +74,12 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
   };
 
   /** One literal with every member, since this runs for each exchange: objects of one shape are read fastest. */
-  function createCapture(arrival: Arrival, route: Route | undefined, body: CallBody, { outcome, cause, message, status }: Ending): Draft {
+  function createCapture(
+    arrival: Arrival,
+    route: Route | undefined,
+    body: CallBody,
+    { outcome, cause, message, status }: Ending,
+  ): Draft {
     const { headers } = arrival;
     return {
       ...readArrivalFacts(arrival, route),
@@ -94,13 +109,33 @@ type Draft = { -readonly [Name in keyof Capture]: Capture[Name] };
 const endings: Readonly<Record<TapEnd["kind"], (status: number) => Ending>> = {
   complete: (status) => ({ outcome: "answered", status }),
   left: (status) => ({ outcome: "aborted", cause: "client_closed", status }),
-  broken: (status) => ({ outcome: "failed", cause: "upstream_reset", message: "The provider broke off its answer.", status }),
-  idle: (status) => ({ outcome: "failed", cause: "upstream_idle", message: "The provider stopped sending its answer.", status }),
-  shutdown: (status) => ({ outcome: "failed", cause: "shutdown", message: "The gateway had to stop before the answer was whole.", status }),
+  broken: (status) => ({
+    outcome: "failed",
+    cause: "upstream_reset",
+    message: "The provider broke off its answer.",
+    status,
+  }),
+  idle: (status) => ({
+    outcome: "failed",
+    cause: "upstream_idle",
+    message: "The provider stopped sending its answer.",
+    status,
+  }),
+  shutdown: (status) => ({
+    outcome: "failed",
+    cause: "shutdown",
+    message: "The gateway had to stop before the answer was whole.",
+    status,
+  }),
 };
 
 /** Failures of an upstream are failures; what we would not let through is a refusal. */
-const failures: ReadonlySet<string> = new Set(["upstream_unreachable", "upstream_failed", "upstream_timeout", "internal_error"]);
+const failures: ReadonlySet<string> = new Set([
+  "upstream_unreachable",
+  "upstream_failed",
+  "upstream_timeout",
+  "internal_error",
+]);
 
 function readRefusal(error: unknown): Ending {
   if (error instanceof ConsumerLeft) return { outcome: "aborted", cause: "client_closed", message: error.message };
@@ -111,7 +146,19 @@ function readRefusal(error: unknown): Ending {
 
 export type ArrivalFacts = Pick<
   Capture,
-  | "id" | "traceId" | "spanId" | "parentSpanId" | "linkedTrace" | "transport" | "provider" | "dialect" | "method" | "path" | "query" | "startedAt" | "attribution"
+  | "id"
+  | "traceId"
+  | "spanId"
+  | "parentSpanId"
+  | "linkedTrace"
+  | "transport"
+  | "provider"
+  | "dialect"
+  | "method"
+  | "path"
+  | "query"
+  | "startedAt"
+  | "attribution"
 >;
 
 /** What a capture tells of a request's head. */

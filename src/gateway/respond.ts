@@ -50,7 +50,10 @@ export function createRespond(parts: RespondParts): Respond {
       }
       case "stream": {
         const decoded = call.spliced && isEventStream(answer.headers) ? decode(body.reader, headers) : undefined;
-        return new Response(createDown(call, answer, decoded ?? body.reader, decoded !== undefined), { status, headers });
+        return new Response(createDown(call, answer, decoded ?? body.reader, decoded !== undefined), {
+          status,
+          headers,
+        });
       }
     }
   };
@@ -61,7 +64,11 @@ export function createRespond(parts: RespondParts): Respond {
   }
 
   /** Where records have to be durable first, one that is not in time breaks the connection in place of the answer. */
-  function whenDurable(durable: Promise<boolean> | undefined, response: Response, { request }: Call): Response | Promise<Response> {
+  function whenDurable(
+    durable: Promise<boolean> | undefined,
+    response: Response,
+    { request }: Call,
+  ): Response | Promise<Response> {
     if (!durable) return response;
     return durable.then((shown) => {
       if (shown) return response;
@@ -91,7 +98,12 @@ export function createRespond(parts: RespondParts): Respond {
       },
       onEnd: (end) => {
         const seen = filtered ? { ...answer, headers: withoutEncoding(answer.headers) } : answer;
-        return recorder.ended(call, seen, { end, kept: kept.take(), chunks: kept.chunks(), ...(firstByteAt === undefined ? {} : { firstByteAt }) });
+        return recorder.ended(call, seen, {
+          end,
+          kept: kept.take(),
+          chunks: kept.chunks(),
+          ...(firstByteAt === undefined ? {} : { firstByteAt }),
+        });
       },
       breakOff: (controller) => {
         if (parts.errorEvent && isEventStream(answer.headers)) controller.enqueue(encodeErrorEvent(call));
@@ -106,7 +118,10 @@ export function createRespond(parts: RespondParts): Respond {
 /** What every answer tells of us. Milliseconds in `server-timing` (https://www.w3.org/TR/server-timing/). */
 function addOwnHeaders(headers: Headers, call: Call, { sentAt, headAt }: Answer): void {
   addIds(headers, call);
-  headers.append("server-timing", `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`);
+  headers.append(
+    "server-timing",
+    `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`,
+  );
 }
 
 /** Names the exchange and its trace; `x-request-id` stays the upstream's where it gave one. */
@@ -120,7 +135,13 @@ function isEventStream(headers: Headers): boolean {
   return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
-const decoders: Readonly<Record<string, Bun.CompressionFormat>> = { gzip: "gzip", "x-gzip": "gzip", deflate: "deflate", br: "brotli", zstd: "zstd" };
+const decoders: Readonly<Record<string, Bun.CompressionFormat>> = {
+  gzip: "gzip",
+  "x-gzip": "gzip",
+  deflate: "deflate",
+  br: "brotli",
+  zstd: "zstd",
+};
 
 /** An event can't be taken out of compressed bytes, so they are decoded and go down as they are then. */
 function decode(reader: ChunkReader, headers: Headers): ChunkReader {
@@ -152,5 +173,7 @@ function withoutEncoding(headers: Headers): Headers {
 }
 
 function encodeErrorEvent({ route }: Call): Uint8Array {
-  return new TextEncoder().encode(families[route.dialect.family].streamError("upstream_failed", "The provider broke off its answer."));
+  return new TextEncoder().encode(
+    families[route.dialect.family].streamError("upstream_failed", "The provider broke off its answer."),
+  );
 }

@@ -9,7 +9,12 @@ const findRoute = createRoutes([openai, anthropic, gemini, custom], "openai");
 function route(line: string, headers: RouteRequest["headers"] = {}): string | undefined {
   const [method = "", target = ""] = line.split(" ");
   const at = target.indexOf("?");
-  const found = findRoute({ method, path: at === -1 ? target : target.slice(0, at), search: at === -1 ? "" : target.slice(at), headers });
+  const found = findRoute({
+    method,
+    path: at === -1 ? target : target.slice(0, at),
+    search: at === -1 ? "" : target.slice(at),
+    headers,
+  });
   return found && `${found.provider.name} ${found.dialect.name} ${found.url.replace(/^https:\/\/[^/]+/, "")}`;
 }
 
@@ -24,7 +29,11 @@ const rows: [line: string, headers: Record<string, string>, found: string | unde
   ["GET /v1/models", { "x-goog-api-key": "k" }, "gemini gemini-generate /v1/models"],
   ["GET /v1/models?key=k", {}, "gemini gemini-generate /v1/models"],
   ["GET /v1/models", {}, "openai openai-other /v1/models"],
-  ["POST /v1/models/gemini-2.5-pro:generateContent", {}, "gemini gemini-generate /v1/models/gemini-2.5-pro:generateContent"],
+  [
+    "POST /v1/models/gemini-2.5-pro:generateContent",
+    {},
+    "gemini gemini-generate /v1/models/gemini-2.5-pro:generateContent",
+  ],
   ["GET /v1/models/ft:gpt-4o:org:name:id", {}, "openai openai-other /v1/models/ft:gpt-4o:org:name:id"],
   ["DELETE /v1/models/ft:gpt-4o:org:name:id", {}, "openai openai-other /v1/models/ft:gpt-4o:org:name:id"],
   ["POST /v1beta/models/m:streamGenerateContent", {}, "gemini gemini-generate /v1beta/models/m:streamGenerateContent"],
@@ -50,12 +59,15 @@ test.each(rows)("%s goes where it belongs", (line, headers, found) => {
 });
 
 test("a base URL with a path, and one that ends with the version, join to one version", () => {
-  expect(joinUrl("https://openrouter.ai/api/v1", "/v1/chat/completions")).toBe("https://openrouter.ai/api/v1/chat/completions");
+  expect(joinUrl("https://openrouter.ai/api/v1", "/v1/chat/completions")).toBe(
+    "https://openrouter.ai/api/v1/chat/completions",
+  );
   expect(joinUrl("https://api.openai.com", "/v1/models")).toBe("https://api.openai.com/v1/models");
   expect(joinUrl("https://h/v1beta", "/v1/models")).toBe("https://h/v1beta/v1/models");
 });
 
 test("many different paths push nothing out that is still needed", () => {
-  for (let id = 0; id < 5_000; id += 1) expect(route(`GET /v1/files/${id}`)).toBe(`openai openai-other /v1/files/${id}`);
+  for (let id = 0; id < 5_000; id += 1)
+    expect(route(`GET /v1/files/${id}`)).toBe(`openai openai-other /v1/files/${id}`);
   expect(route("POST /v1/messages")).toBe("anthropic anthropic-messages /v1/messages");
 });

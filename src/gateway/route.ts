@@ -19,7 +19,10 @@ export type Route = {
 export type RouteRequest = Pick<Arrival, "method" | "path" | "search" | "headers">;
 
 /** Finds routes among providers by the shape of the path, then by headers; `undefined` where nothing fits. */
-export function createRoutes(providers: readonly Provider[], defaultApi: string): (request: RouteRequest) => Route | undefined {
+export function createRoutes(
+  providers: readonly Provider[],
+  defaultApi: string,
+): (request: RouteRequest) => Route | undefined {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const openai = byName.get(defaultApi);
   const known = new Map<string, Route | undefined>();
@@ -35,8 +38,15 @@ export function createRoutes(providers: readonly Provider[], defaultApi: string)
 
   function find(request: RouteRequest): Route | undefined {
     const named = splitPrefix(request.path, byName);
-    if (named) return routeTo(named.provider, request.method, named.path, named.provider.name === "anthropic" && isProbe(request.method, named.path));
-    if (isProbe(request.method, request.path)) return routeTo(byName.get("anthropic"), request.method, request.path, true);
+    if (named)
+      return routeTo(
+        named.provider,
+        request.method,
+        named.path,
+        named.provider.name === "anthropic" && isProbe(request.method, named.path),
+      );
+    if (isProbe(request.method, request.path))
+      return routeTo(byName.get("anthropic"), request.method, request.path, true);
     return routeTo(findBuiltIn(request), request.method, request.path);
   }
 
@@ -45,7 +55,8 @@ export function createRoutes(providers: readonly Provider[], defaultApi: string)
     if (geminiVersion.test(path)) return byName.get("gemini");
     if (!path.startsWith("/v1/")) return undefined;
     if (anthropicPath.test(path) || "anthropic-version" in request.headers) return byName.get("anthropic");
-    if (isGemini(request.method, path) || carriesGeminiKey(request.headers, request.search)) return byName.get("gemini");
+    if (isGemini(request.method, path) || carriesGeminiKey(request.headers, request.search))
+      return byName.get("gemini");
     return openai;
   }
 }
@@ -78,7 +89,10 @@ function isProbe(method: string, path: string): boolean {
   return method === "HEAD" && (path === "/" || path === "/api/hello");
 }
 
-function splitPrefix(path: string, providers: ReadonlyMap<string, Provider>): { provider: Provider; path: string } | undefined {
+function splitPrefix(
+  path: string,
+  providers: ReadonlyMap<string, Provider>,
+): { provider: Provider; path: string } | undefined {
   const slash = path.indexOf("/", 1);
   const end = slash === -1 ? path.length : slash;
   const provider = providers.get(path.slice(1, end));
@@ -88,7 +102,13 @@ function splitPrefix(path: string, providers: ReadonlyMap<string, Provider>): { 
 function routeTo(provider: Provider | undefined, method: string, path: string, probe = false): Route | undefined {
   if (!provider) return undefined;
   const own = collapseVersion(path);
-  return { provider, dialect: findDialect(provider, method, own), path: own, url: joinUrl(provider.baseUrl, own), probe };
+  return {
+    provider,
+    dialect: findDialect(provider, method, own),
+    path: own,
+    url: joinUrl(provider.baseUrl, own),
+    probe,
+  };
 }
 
 /** A base URL with a version under a client that adds one gives it twice. */

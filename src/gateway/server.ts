@@ -49,7 +49,8 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
       const answer = answerRequest(request, listener);
       return draining() ? closeAfter(answer) : answer;
     },
-    error: () => createRefusalResponse(new Refusal("internal_error"), { id: "", traceId: "", method: "GET" }, undefined),
+    error: () =>
+      createRefusalResponse(new Refusal("internal_error"), { id: "", traceId: "", method: "GET" }, undefined),
   });
 
   return {

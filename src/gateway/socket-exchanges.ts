@@ -72,7 +72,13 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 
   function begin(frame: Buffer | undefined): Exchange {
     found += 1;
-    const exchange = { id: Bun.randomUUIDv7(), startedAt: clock.now(), started: clock.elapsed(), request: createKept(parts.keepBytes), response: createKept(parts.keepBytes) };
+    const exchange = {
+      id: Bun.randomUUIDv7(),
+      startedAt: clock.now(),
+      started: clock.elapsed(),
+      request: createKept(parts.keepBytes),
+      response: createKept(parts.keepBytes),
+    };
     if (frame) exchange.request.add(frame);
     return exchange;
   }
@@ -101,7 +107,13 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 /** Follows any other socket, which is one exchange from its first frame to its end. */
 export function createWholeExchange(parts: SocketExchangesParts): SocketExchanges {
   const { clock } = parts;
-  const exchange: Exchange = { id: Bun.randomUUIDv7(), startedAt: clock.now(), started: clock.elapsed(), request: createKept(parts.keepBytes), response: createKept(parts.keepBytes) };
+  const exchange: Exchange = {
+    id: Bun.randomUUIDv7(),
+    startedAt: clock.now(),
+    started: clock.elapsed(),
+    request: createKept(parts.keepBytes),
+    response: createKept(parts.keepBytes),
+  };
   return {
     fromConsumer: (frame) => keepLine(exchange.request, frame),
     fromUpstream(frame) {
@@ -122,7 +134,8 @@ function readEvent(frame: Buffer): SocketEvent | undefined {
   const members = frame.length > longestRead ? undefined : scanObject(frame);
   const type = members && readText(frame, findMember(members, "type"));
   if (!members || type === undefined) return undefined;
-  const responseId = readText(frame, findMember(members, "response_id")) ?? readResponseId(frame, findMember(members, "response"));
+  const responseId =
+    readText(frame, findMember(members, "response_id")) ?? readResponseId(frame, findMember(members, "response"));
   return responseId === undefined ? { type } : { type, responseId };
 }
 
@@ -137,11 +150,17 @@ function readText(frame: Buffer, member: Member | undefined): string | undefined
 
 /** One line a frame: line ends inside JSON are only white space. */
 function keepLine(kept: Kept, frame: Buffer): void {
-  kept.add(frame.includes(0x0a) ? Buffer.from(frame.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte))) : frame);
+  kept.add(
+    frame.includes(0x0a) ? Buffer.from(frame.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte))) : frame,
+  );
   kept.add(lineEnd);
 }
 
-function hand({ facts, hand: take, clock }: SocketExchangesParts, exchange: Exchange, ending: Pick<CaptureFacts, "outcome" | "cause" | "message">): void {
+function hand(
+  { facts, hand: take, clock }: SocketExchangesParts,
+  exchange: Exchange,
+  ending: Pick<CaptureFacts, "outcome" | "cause" | "message">,
+): void {
   const { id, startedAt, started, firstByteAt, request, response } = exchange;
   void take({
     ...facts,

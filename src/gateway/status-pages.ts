@@ -23,19 +23,39 @@ export type StatusPagesParts = {
 };
 
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
-export function createStatusPages({ config, version, health, telemetry, cors, draining }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
+export function createStatusPages({
+  config,
+  version,
+  health,
+  telemetry,
+  cors,
+  draining,
+}: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
   const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
   const { path: metricsPath, token, enabled } = config.metrics;
-  const guarded = (path: OwnPath): OwnPath => readOnly((request) => (isAllowed(request, token) ? path(request) : unauthorized()));
-  const text: OwnPath = async () => new Response(await telemetry.metricsText(), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+  const guarded = (path: OwnPath): OwnPath =>
+    readOnly((request) => (isAllowed(request, token) ? path(request) : unauthorized()));
+  const text: OwnPath = async () =>
+    new Response(await telemetry.metricsText(), {
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    });
   const json: OwnPath = async () => Response.json(await telemetry.metricsJson());
-  const either: OwnPath = (request) => (request.headers.get("accept")?.includes("application/json") ? json(request) : text(request));
-  const metrics = { [metricsPath]: guarded(either), [`${metricsPath}.json`]: guarded(json), [`${metricsPath}/prometheus`]: guarded(text) };
+  const either: OwnPath = (request) =>
+    request.headers.get("accept")?.includes("application/json") ? json(request) : text(request);
+  const metrics = {
+    [metricsPath]: guarded(either),
+    [`${metricsPath}.json`]: guarded(json),
+    [`${metricsPath}/prometheus`]: guarded(text),
+  };
 
   return {
     "/live": open(() => Response.json({ status: "ok" })),
-    "/ready": open(() => (draining() ? Response.json({ status: "draining" }, { status: 503, headers: { "retry-after": "1" } }) : Response.json({ status: "ok" }))),
+    "/ready": open(() =>
+      draining()
+        ? Response.json({ status: "draining" }, { status: 503, headers: { "retry-after": "1" } })
+        : Response.json({ status: "ok" }),
+    ),
     "/health": open(readHealth),
     "/api/health": open(readApiHealth),
     ...(enabled ? metrics : {}),
@@ -48,8 +68,17 @@ export function createStatusPages({ config, version, health, telemetry, cors, dr
       status: failing || isAnyUnreachable(upstream) ? "degraded" : "ok",
       timestamp: new Date().toISOString(),
       version,
-      providers: Object.fromEntries(providers.map(({ name, baseUrl }) => [name, { status: upstream[name], base_url: baseUrl, streaming_support: true }])),
-      features: { auth_mode: config.gateway.authMode, telemetry: config.telemetry.enabled, durability: config.telemetry.durability },
+      providers: Object.fromEntries(
+        providers.map(({ name, baseUrl }) => [
+          name,
+          { status: upstream[name], base_url: baseUrl, streaming_support: true },
+        ]),
+      ),
+      features: {
+        auth_mode: config.gateway.authMode,
+        telemetry: config.telemetry.enabled,
+        durability: config.telemetry.durability,
+      },
       ...(status ? { telemetry: writeStatus(status) } : {}),
     });
   }
@@ -60,7 +89,9 @@ export function createStatusPages({ config, version, health, telemetry, cors, dr
   }
 
   async function readUpstreams(): Promise<Readonly<Record<string, UpstreamStatus>>> {
-    return Object.fromEntries(await Promise.all(providers.map(async (provider) => [provider.name, await health.check(provider)] as const)));
+    return Object.fromEntries(
+      await Promise.all(providers.map(async (provider) => [provider.name, await health.check(provider)] as const)),
+    );
   }
 }
 
@@ -106,6 +137,12 @@ function isAllowed(request: Request, token: string | undefined): boolean {
 }
 
 function unauthorized(): Response {
-  const error = { message: "Send METRICS_TOKEN in the Authorization header as a Bearer token.", code: "invalid_api_key" };
-  return Response.json({ error }, { status: 401, headers: { "www-authenticate": "Bearer", "x-weir-error": "invalid_api_key" } });
+  const error = {
+    message: "Send METRICS_TOKEN in the Authorization header as a Bearer token.",
+    code: "invalid_api_key",
+  };
+  return Response.json(
+    { error },
+    { status: 401, headers: { "www-authenticate": "Bearer", "x-weir-error": "invalid_api_key" } },
+  );
 }

@@ -15,7 +15,6 @@ export type TapEnd =
   /** We had to stop before it was whole. */
   | { readonly kind: "shutdown" };
 
-
 /** What a tap is made of. Times in milliseconds; 0 switches one off. */
 export type TapParts = {
   readonly reader: ChunkReader;
@@ -40,7 +39,18 @@ export type TapParts = {
  * Passes an answer's bytes down as they come and as fast as they are taken, unchanged but for what `filter` takes out.
  * It reads a chunk when the consumer wants one and never ahead, so a slow reader holds the upstream back, not our memory.
  */
-export function createTap({ reader, kept, filter, watch, elapsed, idleMs, drainMs, onFirstByte, onEnd, breakOff }: TapParts): ReadableStream<Uint8Array> {
+export function createTap({
+  reader,
+  kept,
+  filter,
+  watch,
+  elapsed,
+  idleMs,
+  drainMs,
+  onFirstByte,
+  onEnd,
+  breakOff,
+}: TapParts): ReadableStream<Uint8Array> {
   let ended = false;
   let over: Over | undefined;
   let first = true;

@@ -34,7 +34,10 @@ test("a deadline that passes is told once, and one that was moved is not", async
 test("the connection of a long exchange is held, and rests again after it", async () => {
   let now = 0;
   const seen: string[] = [];
-  const underWay = createUnderWay({ elapsed: () => now, connection: { hold: () => seen.push("hold"), rest: () => seen.push("rest") } });
+  const underWay = createUnderWay({
+    elapsed: () => now,
+    connection: { hold: () => seen.push("hold"), rest: () => seen.push("rest") },
+  });
   const [long, short] = [underWay.begin(request), underWay.begin(request)];
   underWay.end(short);
   now = 30_000;

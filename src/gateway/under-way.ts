@@ -48,7 +48,14 @@ export function createUnderWay({ elapsed, connection }: UnderWayParts): UnderWay
 
   return {
     begin(request) {
-      const watch: Watch = { request, since: elapsed(), deadline: Number.POSITIVE_INFINITY, onOver: nothing, onLasting: undefined, held: false };
+      const watch: Watch = {
+        request,
+        since: elapsed(),
+        deadline: Number.POSITIVE_INFINITY,
+        onOver: nothing,
+        onLasting: undefined,
+        held: false,
+      };
       watches.add(watch);
       clock ??= setTimeout(tick, tickMs);
       return watch;

@@ -39,7 +39,9 @@ export function createUpload({ reader, first, keepBytes, maxBytes, idleMs, tooLa
       async pull(controller) {
         try {
           const early = waiting.shift();
-          const { done, value } = early ? { done: false, value: early } : await withinIdle(reader.read(), idleMs, tooSlow);
+          const { done, value } = early
+            ? { done: false, value: early }
+            : await withinIdle(reader.read(), idleMs, tooSlow);
           if (done || !value) return controller.close();
           kept.add(value);
           if (maxBytes > 0 && kept.total() > maxBytes) throw tooLarge();

@@ -1,6 +1,9 @@
 import { Refusal } from "../domain/refusal.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
-import type { CallEnd } from "./forward.ts";
+import type { Over } from "./under-way.ts";
+
+/** Why a call was ended by us before its answer began. */
+export type CallEnd = Over | "connect" | "left";
 
 const unreachable = new Map([
   ["ConnectionRefused", "it refused the connection"],
@@ -18,17 +21,29 @@ export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined,
   const { name } = call.route.provider;
   if (ending === "shutdown") return new Refusal("draining", { cause: error });
   if (ending === "late") return new Refusal("upstream_timeout", { cause: error });
-  if (ending === "connect") return new Refusal("upstream_timeout", { message: `No connection to ${name} could be made in time. Send the request again later.`, cause: error });
+  if (ending === "connect")
+    return new Refusal("upstream_timeout", {
+      message: `No connection to ${name} could be made in time. Send the request again later.`,
+      cause: error,
+    });
   if (error instanceof Refusal) return error;
   const upload = call.body.kind === "stream" ? call.body.upload.failure() : undefined;
   if (upload instanceof Refusal) return upload;
-  if (upload) return new ConsumerLeft("The consumer closed the connection in the middle of its upload.", { cause: upload });
+  if (upload)
+    return new ConsumerLeft("The consumer closed the connection in the middle of its upload.", { cause: upload });
   const why = readReason(error);
-  if (why) return new Refusal("upstream_unreachable", { message: `${name} could not be reached: ${why}. Send the request again later.`, cause: error });
+  if (why)
+    return new Refusal("upstream_unreachable", {
+      message: `${name} could not be reached: ${why}. Send the request again later.`,
+      cause: error,
+    });
   return new Refusal("upstream_failed", { cause: error });
 }
 
 function readReason(error: unknown): string | undefined {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return unreachable.get(code) ?? (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code) ? "its TLS certificate or handshake failed" : undefined);
+  return (
+    unreachable.get(code) ??
+    (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code) ? "its TLS certificate or handshake failed" : undefined)
+  );
 }

@@ -5,20 +5,41 @@ import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
 import { createRoutes } from "./route.ts";
 import type { Grant } from "./credential.ts";
 
-const everything: Grant["emptied"] = new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]);
+const everything: Grant["emptied"] = new Set([
+  "authorization",
+  "x-api-key",
+  "x-goog-api-key",
+  "api-key",
+  "query",
+  "x-weir-key",
+  "subprotocol",
+]);
 
 function head(provider: Provider, headers: Record<string, string>, grant: Grant, search = "", traceparent?: string) {
-  const route = createRoutes([provider], provider.name)({ method: "POST", path: `/${provider.name}/v1/x`, search, headers });
+  const route = createRoutes(
+    [provider],
+    provider.name,
+  )({ method: "POST", path: `/${provider.name}/v1/x`, search, headers });
   if (!route) throw new Error("no route");
   return createUpstreamHead({ route, headers, search }, grant, { anthropicVersion: "2023-06-01", traceparent });
 }
 
 test("a granted key takes its place and every other credential is emptied", () => {
-  const credentials = { authorization: "Bearer own", "x-api-key": "own", "x-goog-api-key": "own", "api-key": "own", "x-weir-key": "gate", "openai-organization": "org" };
+  const credentials = {
+    authorization: "Bearer own",
+    "x-api-key": "own",
+    "x-goog-api-key": "own",
+    "api-key": "own",
+    "x-weir-key": "gate",
+    "openai-organization": "org",
+  };
   const { headers, url } = head(openai, credentials, { key: "sk-operator", emptied: everything }, "?a=1&key=own&b=%2F");
   expect(headers).toEqual({ authorization: "Bearer sk-operator", "openai-organization": "org" });
   expect(url.endsWith("/v1/x?a=1&b=%2F")).toBe(true);
-  expect(head(anthropic, credentials, { key: "sk-a", emptied: everything }).headers).toMatchObject({ "x-api-key": "sk-a", "anthropic-version": "2023-06-01" });
+  expect(head(anthropic, credentials, { key: "sk-a", emptied: everything }).headers).toMatchObject({
+    "x-api-key": "sk-a",
+    "anthropic-version": "2023-06-01",
+  });
 });
 
 test("without a key everything goes as it came, a given version too", () => {
@@ -43,12 +64,16 @@ test("attribution goes to a provider that asked for it, and to no other", () => 
 
 test("a traceparent is added only where there was none", () => {
   expect(head(openai, {}, { emptied: new Set() }, "", "ours").headers["traceparent"]).toBe("ours");
-  expect(head(openai, { traceparent: "theirs" }, { emptied: new Set() }, "", "ours").headers["traceparent"]).toBe("theirs");
+  expect(head(openai, { traceparent: "theirs" }, { emptied: new Set() }, "", "ours").headers["traceparent"]).toBe(
+    "theirs",
+  );
 });
 
 test("a key in a WebSocket subprotocol is taken out and the others stay", () => {
   const offered = { "sec-websocket-protocol": "realtime, openai-insecure-api-key.sk-own, openai-beta.realtime-v1" };
-  expect(head(openai, offered, { key: "sk-operator", emptied: everything }).headers["sec-websocket-protocol"]).toBe("realtime, openai-beta.realtime-v1");
+  expect(head(openai, offered, { key: "sk-operator", emptied: everything }).headers["sec-websocket-protocol"]).toBe(
+    "realtime, openai-beta.realtime-v1",
+  );
 });
 
 test("taking the key out of a query leaves the rest byte for byte", () => {

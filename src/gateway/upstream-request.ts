@@ -1,6 +1,6 @@
 import type { KeyPlace, Provider } from "../providers/provider.ts";
 import type { HeaderValues } from "./arrival.ts";
-import { type CredentialPlace, type Grant, keySubprotocol } from "./credential.ts";
+import { type Grant, keySubprotocol } from "./credential.ts";
 import { readUpstreamHeaders } from "./headers.ts";
 import type { Route } from "./route.ts";
 
@@ -19,20 +19,21 @@ export type HeadAdditions = {
 };
 
 /** Makes the head of the upstream request: the consumer's, less what is ours, with the key that was granted. */
-export function createUpstreamHead({ route, headers, search }: HeadSource, grant: Grant, { anthropicVersion, traceparent }: HeadAdditions): UpstreamHead {
+export function createUpstreamHead(
+  { route, headers, search }: HeadSource,
+  grant: Grant,
+  { anthropicVersion, traceparent }: HeadAdditions,
+): UpstreamHead {
   const { provider } = route;
-  const up = readUpstreamHeaders(headers, emptiedHeaders(grant.emptied));
+  const up = readUpstreamHeaders(headers, grant.emptied);
   if (grant.emptied.has("subprotocol")) removeKeySubprotocol(up);
-  if (provider.family === "anthropic" && !("anthropic-version" in up) && !route.probe) up["anthropic-version"] = anthropicVersion;
+  if (provider.family === "anthropic" && !("anthropic-version" in up) && !route.probe)
+    up["anthropic-version"] = anthropicVersion;
   if (traceparent !== undefined && !("traceparent" in up)) up["traceparent"] = traceparent;
   if (provider.forwardAttribution) forwardAttribution(headers, up);
   for (const name in provider.headers) up[name.toLowerCase()] = provider.headers[name] ?? "";
   if (grant.key !== undefined) placeKey(up, provider.keyIn, grant.key);
   return { url: route.url + readUpstreamSearch(search, provider, grant), headers: up };
-}
-
-function emptiedHeaders(emptied: ReadonlySet<CredentialPlace>): ReadonlySet<string> {
-  return emptied as ReadonlySet<string>;
 }
 
 function forwardAttribution(headers: HeaderValues, up: Record<string, string>): void {
@@ -51,7 +52,10 @@ function placeKey(up: Record<string, string>, place: KeyPlace, key: string): voi
 function readUpstreamSearch(search: string, provider: Provider, grant: Grant): string {
   const kept = grant.emptied.has("query") ? removeQueryKey(search) : search;
   if (!provider.query && provider.keyIn !== "query") return kept;
-  const added = { ...provider.query, ...(grant.key !== undefined && provider.keyIn === "query" ? { key: grant.key } : {}) };
+  const added = {
+    ...provider.query,
+    ...(grant.key !== undefined && provider.keyIn === "query" ? { key: grant.key } : {}),
+  };
   const more = Object.entries(added).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   if (more.length === 0) return kept;
   return (kept.length > 1 ? `${kept}&` : "?") + more.join("&");
@@ -60,14 +64,20 @@ function readUpstreamSearch(search: string, provider: Provider, grant: Grant): s
 /** Takes every `key` out of a query and leaves the rest as it is. */
 export function removeQueryKey(search: string): string {
   if (!search.includes("key=")) return search;
-  const kept = search.slice(1).split("&").filter((part) => !part.startsWith("key="));
+  const kept = search
+    .slice(1)
+    .split("&")
+    .filter((part) => !part.startsWith("key="));
   return kept.length > 0 ? `?${kept.join("&")}` : "";
 }
 
 function removeKeySubprotocol(up: Record<string, string>): void {
   const offered = up["sec-websocket-protocol"];
   if (offered === undefined) return;
-  const kept = offered.split(",").map((name) => name.trim()).filter((name) => !name.startsWith(keySubprotocol));
+  const kept = offered
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => !name.startsWith(keySubprotocol));
   if (kept.length > 0) up["sec-websocket-protocol"] = kept.join(", ");
   else delete up["sec-websocket-protocol"];
 }

@@ -10,7 +10,7 @@ const done = "data: [DONE]";
 
 function filtered(bytes: Uint8Array, cuts: readonly number[]): string {
   const filter = createUsageFilter();
-  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
   const out = places.slice(1).map((end, index) => filter.push(bytes.subarray(places[index], end)));
   return Buffer.concat([...out, filter.end()]).toString();
 }
@@ -30,14 +30,19 @@ test("only the usage event goes, wherever the stream is cut and however its line
 
 test("one byte at a time loses nothing but the usage event", () => {
   const bytes = Buffer.from(`${first}\r\n\r\n${usage}\r\n\r\n${done}\r\n\r\n`);
-  expect(filtered(bytes, Array.from({ length: bytes.length }, (_, at) => at))).toBe(`${first}\r\n\r\n${done}\r\n\r\n`);
+  expect(
+    filtered(
+      bytes,
+      Array.from({ length: bytes.length }, (_, at) => at),
+    ),
+  ).toBe(`${first}\r\n\r\n${done}\r\n\r\n`);
 });
 
 test("an event goes on as soon as it can't be the usage event any more", () => {
   const filter = createUsageFilter();
   expect(Buffer.from(filter.push(Buffer.from('data: {"choices":['))).toString()).toBe("");
   expect(Buffer.from(filter.push(Buffer.from('{"delta":'))).toString()).toBe('data: {"choices":[{"delta":');
-  expect(Buffer.from(filter.push(Buffer.from('{}}]}\n'))).toString()).toBe("{}}]}\n");
+  expect(Buffer.from(filter.push(Buffer.from("{}}]}\n"))).toString()).toBe("{}}]}\n");
   expect(Buffer.from(filter.push(Buffer.from(`\n${usage}\n\n`))).toString()).toBe("\n");
 });
 

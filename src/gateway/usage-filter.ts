@@ -108,7 +108,9 @@ function isUsageEvent(event: Buffer): boolean {
     .join("\n");
   try {
     const chunk: unknown = JSON.parse(data);
-    return isObject(chunk) && Array.isArray(chunk["choices"]) && chunk["choices"].length === 0 && isObject(chunk["usage"]);
+    return (
+      isObject(chunk) && Array.isArray(chunk["choices"]) && chunk["choices"].length === 0 && isObject(chunk["usage"])
+    );
   } catch {
     return false;
   }

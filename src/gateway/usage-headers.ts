@@ -17,8 +17,20 @@ export function createUsageHeaders(): UsageHeaders {
     reader.push(bytes);
     const { usage, model, responseId } = reader.end();
     if (usage?.source !== "provider") return {};
-    const input = sum(usage.input, usage.input_cached, usage.input_cache_write_5m, usage.input_cache_write_1h, usage.input_audio, usage.input_image);
-    const priced = prices.price({ provider: route.provider.name, usage, at: startedAt, ...(model === undefined ? {} : { model }) });
+    const input = sum(
+      usage.input,
+      usage.input_cached,
+      usage.input_cache_write_5m,
+      usage.input_cache_write_1h,
+      usage.input_audio,
+      usage.input_image,
+    );
+    const priced = prices.price({
+      provider: route.provider.name,
+      usage,
+      at: startedAt,
+      ...(model === undefined ? {} : { model }),
+    });
     return {
       "x-llm-input-tokens": String(input),
       "x-llm-output-tokens": String(usage.total - input),

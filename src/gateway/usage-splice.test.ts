@@ -14,14 +14,18 @@ test("a stream that doesn't ask for usage is made to, and every other byte stays
 });
 
 test("existing stream options are extended, false becomes true, null becomes an object", () => {
-  expect(spliced('{"stream":true,"stream_options":{}}')).toBe('{"stream":true,"stream_options":{"include_usage":true}}');
+  expect(spliced('{"stream":true,"stream_options":{}}')).toBe(
+    '{"stream":true,"stream_options":{"include_usage":true}}',
+  );
   expect(spliced('{"stream":true,"stream_options": { "x":[1]}}')).toBe(
     '{"stream":true,"stream_options": {"include_usage":true, "x":[1]}}',
   );
   expect(spliced('{"stream_options":{"include_usage": false },"stream":true}')).toBe(
     '{"stream_options":{"include_usage": true },"stream":true}',
   );
-  expect(spliced('{"stream":true,"stream_options":null}')).toBe('{"stream":true,"stream_options":{"include_usage":true}}');
+  expect(spliced('{"stream":true,"stream_options":null}')).toBe(
+    '{"stream":true,"stream_options":{"include_usage":true}}',
+  );
 });
 
 test("a body that asks already, doesn't stream, or is no such object is left alone", () => {

@@ -34,8 +34,10 @@ function findFault(body: unknown): string | undefined {
   if (!isFields(body)) return "the body must be a JSON object";
   const { model, max_tokens, messages, system } = body;
   if (typeof model !== "string" || model === "") return "model must be a string that names a model";
-  if (typeof max_tokens !== "number" || !Number.isInteger(max_tokens) || max_tokens < 1) return "max_tokens must be a whole number from 1";
-  if (system !== undefined && typeof system !== "string" && !Array.isArray(system)) return "system must be a string or a list of text blocks";
+  if (typeof max_tokens !== "number" || !Number.isInteger(max_tokens) || max_tokens < 1)
+    return "max_tokens must be a whole number from 1";
+  if (system !== undefined && typeof system !== "string" && !Array.isArray(system))
+    return "system must be a string or a list of text blocks";
   if (!Array.isArray(messages) || messages.length === 0) return "messages must be a list with at least one message";
   return firstFault(messages, (message, at) => findMessageFault(message, `messages[${at}]`));
 }
@@ -43,13 +45,21 @@ function findFault(body: unknown): string | undefined {
 function findMessageFault(message: unknown, name: string): string | undefined {
   if (!isFields(message)) return `${name} must be an object`;
   const { role, content } = message;
-  if (role !== "user" && role !== "assistant" && role !== "system") return `${name}.role must be "user", "assistant" or "system"`;
+  if (role !== "user" && role !== "assistant" && role !== "system")
+    return `${name}.role must be "user", "assistant" or "system"`;
   if (typeof content === "string") return undefined;
   if (!Array.isArray(content)) return `${name}.content must be a string or a list of content blocks`;
-  return firstFault(content, (block, at) => (isFields(block) && typeof block["type"] === "string" ? undefined : `${name}.content[${at}] must be an object with a type`));
+  return firstFault(content, (block, at) =>
+    isFields(block) && typeof block["type"] === "string"
+      ? undefined
+      : `${name}.content[${at}] must be an object with a type`,
+  );
 }
 
-function firstFault(items: readonly unknown[], find: (item: unknown, at: number) => string | undefined): string | undefined {
+function firstFault(
+  items: readonly unknown[],
+  find: (item: unknown, at: number) => string | undefined,
+): string | undefined {
   for (const [at, item] of items.entries()) {
     const fault = find(item, at);
     if (fault) return fault;

@@ -22,7 +22,8 @@ test("an array further in, or one that is whole, gives no elements", () => {
 });
 
 test("what does not end as an object gives nothing", () => {
-  for (const text of ["", '"a":1', '{"a":1}, {"b"', "[1,2]", "}}x", '"open', "null"]) expect(readJsonEnd(text)).toBeUndefined();
+  for (const text of ["", '"a":1', '{"a":1}, {"b"', "[1,2]", "}}x", '"open', "null"])
+    expect(readJsonEnd(text)).toBeUndefined();
 });
 
 test("from wherever an object's end is read, it says nothing that the object doesn't", () => {
@@ -31,7 +32,10 @@ test("from wherever an object's end is read, it says nothing that the object doe
     fc.property(object, fc.double({ min: 0, max: 1, noNaN: true }), (value, share) => {
       const text = JSON.stringify(value);
       // The whole text has no beginning missing.
-      const { members, elements } = readJsonEnd(text.slice(1 + Math.floor(share * (text.length - 1)))) ?? { members: {}, elements: [] };
+      const { members, elements } = readJsonEnd(text.slice(1 + Math.floor(share * (text.length - 1)))) ?? {
+        members: {},
+        elements: [],
+      };
       const original = new Map(Object.entries(JSON.parse(text) as object));
       for (const [name, member] of Object.entries(members)) expect(member).toEqual(original.get(name));
       const lists = [...original.values()].filter((member) => Array.isArray(member));
@@ -41,7 +45,12 @@ test("from wherever an object's end is read, it says nothing that the object doe
 });
 
 test("hostile nesting costs no more than its length", () => {
-  for (const text of ["]".repeat(500_000) + "}", "}".repeat(500_000), '"'.repeat(500_001) + "}", '\\"'.repeat(250_000) + '"}']) {
+  for (const text of [
+    "]".repeat(500_000) + "}",
+    "}".repeat(500_000),
+    '"'.repeat(500_001) + "}",
+    '\\"'.repeat(250_000) + '"}',
+  ]) {
     expect(() => readJsonEnd(text)).not.toThrow();
   }
 });

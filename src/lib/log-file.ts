@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /** A log file of bounded size. Bytes. */
@@ -12,7 +22,9 @@ export type LogFileParts = {
 };
 
 /** Opens a file for appending lines, readable by its owner alone; throws what the system says where it can't. */
-export function createLogFile({ path, maxFileBytes, maxFiles, rotates }: LogFileParts): { readonly write: (line: string) => void } {
+export function createLogFile({ path, maxFileBytes, maxFiles, rotates }: LogFileParts): {
+  readonly write: (line: string) => void;
+} {
   mkdirSync(dirname(path), { recursive: true });
   let fd = openSync(path, "a", 0o600);
   let { size, ino } = fstatSync(fd);
@@ -27,7 +39,8 @@ export function createLogFile({ path, maxFileBytes, maxFiles, rotates }: LogFile
 
   function rotate(): void {
     rmSync(`${path}.${maxFiles}`, { force: true });
-    for (let age = maxFiles - 1; age >= 1; age -= 1) if (existsSync(`${path}.${age}`)) renameSync(`${path}.${age}`, `${path}.${age + 1}`);
+    for (let age = maxFiles - 1; age >= 1; age -= 1)
+      if (existsSync(`${path}.${age}`)) renameSync(`${path}.${age}`, `${path}.${age + 1}`);
     if (maxFiles > 0) renameSync(path, `${path}.1`);
     else rmSync(path, { force: true });
     reopen();

@@ -20,8 +20,9 @@ const bufferedMs = 20;
 
 /** Opens the place that log lines go to; throws what the system says where it can't be. */
 export function openLogOutput({ file, ...bounds }: LogOutputSettings, { rotates, buffered }: LogOutputUse): LogOutput {
-  const out = file === undefined ? pino.destination({ fd: 1, sync: true }) : createLogFile({ ...bounds, path: file, rotates });
-  if (!buffered) return { write: (line) => void out.write(line), flush: () => {} };
+  const out =
+    file === undefined ? pino.destination({ fd: 1, sync: true }) : createLogFile({ ...bounds, path: file, rotates });
+  if (!buffered) return { write: (line) => out.write(line), flush: () => {} };
   let waiting = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = () => {

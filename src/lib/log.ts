@@ -15,7 +15,10 @@ const redact = { paths: secretNames.flatMap((name) => [name, `*.${name}`]), cens
 /** Creates a log over an output. */
 export function createLog({ level, format }: LogSettings, output: LogOutput): Log {
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, redact }, openStream(format, output));
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, redact },
+    openStream(format, output),
+  );
 }
 
 /** Writes lines of the same form, whose facts are all known to be fit for a log. */
@@ -27,12 +30,13 @@ export type FactLog = {
 /** Creates a log without the net: for the line of every exchange, which would cost several times as much with it. */
 export function createFactLog({ level: least, format }: LogSettings, output: LogOutput): FactLog {
   const stream = openStream(format, output);
-  const threshold = least === "silent" ? Number.POSITIVE_INFINITY : pino.levels.values[least] ?? 0;
+  const threshold = least === "silent" ? Number.POSITIVE_INFINITY : (pino.levels.values[least] ?? 0);
   const writes: FactLog["writes"] = (level) => (pino.levels.values[level] ?? 0) >= threshold;
   return {
     writes,
     write(level, facts, phrase) {
-      if (writes(level)) stream.write(`${JSON.stringify({ level, time: new Date().toISOString(), ...facts, msg: phrase })}\n`);
+      if (writes(level))
+        stream.write(`${JSON.stringify({ level, time: new Date().toISOString(), ...facts, msg: phrase })}\n`);
     },
   };
 }

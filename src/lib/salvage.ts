@@ -22,7 +22,9 @@ export function salvageJson(head: string, tail?: string): Salvaged | undefined {
 
 function addTail(value: Salvaged, tail: string): Salvaged {
   const end = readJsonEnd(tail);
-  return end === undefined ? { ...value, ...salvageEnd(tail) } : { ...addElements(value, end.elements), ...end.members };
+  return end === undefined
+    ? { ...value, ...salvageEnd(tail) }
+    : { ...addElements(value, end.elements), ...end.members };
 }
 
 /** The last member of the head is the list that the tail goes on with, if what stands in them is alike. */

@@ -250,21 +250,15 @@ test("whatever JSON comes, there is an answer", async () => {
   );
 });
 
-test("JSON of fifty thousand levels ends its own answer and no other", async () => {
+test("a body that can't be made ends its own answer and no other", async () => {
   const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
-  for (const [path, field, stream] of [
-    ["chat/completions", "messages", false],
-    ["responses", "metadata", false],
-    ["responses", "metadata", true],
-  ] as const) {
-    const body = `{"model":"gpt-4o","stream":${stream},"input":"Hello","${field}":${deep}}`;
-    const answered = fetch(`${mock.url}/v1/${path}`, { method: "POST", headers, body }).then((response) =>
-      response.text(),
-    );
-    await answered.catch(() => undefined);
-    expect((await ask("gpt-4o", { stream: false })).status).toBe(200);
-  }
-});
+  const body = `{"model":"gpt-4o","stream":true,"input":"Hello","metadata":${deep}}`;
+  const answered = fetch(`${mock.url}/v1/responses`, { method: "POST", headers, body }).then((response) =>
+    response.text(),
+  );
+  expect(await answered.catch(() => "broken off")).toBe("broken off");
+  expect((await ask("gpt-4o", { stream: false })).status).toBe(200);
+}, 20_000);
 
 test("the same seed gives the same ids, and chaos in the same places", async () => {
   const run = async (seed: number) => {

@@ -8,7 +8,11 @@ export type BodyAttribution = { readonly user?: string; readonly session?: strin
 const longest = 1000;
 
 /** Reads who and what an exchange belongs to: headers first, then what a body says, then `defaultSession`; what is malformed is left out and named. */
-export function readAttribution(headers: AttributionHeaders, body: BodyAttribution, defaultSession?: string): Attribution {
+export function readAttribution(
+  headers: AttributionHeaders,
+  body: BodyAttribution,
+  defaultSession?: string,
+): Attribution {
   const ignored: string[] = [];
   const text = (name: string): string | undefined => {
     const value = headers[name]?.trim();
@@ -18,10 +22,14 @@ export function readAttribution(headers: AttributionHeaders, body: BodyAttributi
     return undefined;
   };
   const metadata = readMetadata(headers["x-langfuse-metadata"], ignored);
-  const tags = headers["x-langfuse-tags"]?.split(",").map((tag) => tag.trim()).filter((tag) => tag !== "");
+  const tags = headers["x-langfuse-tags"]
+    ?.split(",")
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== "");
   const all: Attribution = {
     user: text("x-user-id") ?? body.user,
-    session: text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session ?? defaultSession,
+    session:
+      text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session ?? defaultSession,
     tags: tags && tags.length > 0 ? tags : undefined,
     metadata,
     trace_name: text("x-langfuse-trace-name"),
@@ -36,12 +44,18 @@ export function readAttribution(headers: AttributionHeaders, body: BodyAttributi
 
 function readMetadata(value: string | undefined, ignored: string[]): Readonly<Record<string, unknown>> | undefined {
   if (value === undefined || value.trim() === "") return undefined;
-  try {
-    const metadata: unknown = JSON.parse(value);
-    if (isObject(metadata)) return metadata;
-  } catch {}
+  const metadata = parse(value);
+  if (isObject(metadata)) return metadata;
   ignored.push("x-langfuse-metadata is not a JSON object");
   return undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -49,9 +63,16 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** Langfuse links a prompt by name and version together only. */
-function readPrompt(name: string | undefined, version: string | undefined, ignored: string[]): Pick<Attribution, "prompt_name" | "prompt_version"> {
+function readPrompt(
+  name: string | undefined,
+  version: string | undefined,
+  ignored: string[],
+): Pick<Attribution, "prompt_name" | "prompt_version"> {
   if (name === undefined && version === undefined) return {};
-  if (name !== undefined && version !== undefined && /^[1-9]\d{0,8}$/.test(version)) return { prompt_name: name, prompt_version: Number(version) };
-  ignored.push("x-langfuse-prompt-name and x-langfuse-prompt-version go together, the version as a whole number from 1");
+  if (name !== undefined && version !== undefined && /^[1-9]\d{0,8}$/.test(version))
+    return { prompt_name: name, prompt_version: Number(version) };
+  ignored.push(
+    "x-langfuse-prompt-name and x-langfuse-prompt-version go together, the version as a whole number from 1",
+  );
   return {};
 }

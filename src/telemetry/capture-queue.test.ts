@@ -42,7 +42,8 @@ test("when room is short bodies go first, beginning and end stay, then whole rec
   expect(queue.add(capture("a", 150_000))).toBe(1);
   expect(queue.add(capture("b", 100_000))).toBe(1);
   expect(queue.state().bodiesDropped).toBe(1);
-  const kept = readBatch(queue.take() ?? { kind: "batch", number: 0, facts: "[]", bytes: new ArrayBuffer(0) })[1]?.response;
+  const kept = readBatch(queue.take() ?? { kind: "batch", number: 0, facts: "[]", bytes: new ArrayBuffer(0) })[1]
+    ?.response;
   expect(kept?.head[0]).toBe("<".charCodeAt(0));
   expect(kept?.tail?.at(-1)).toBe(">".charCodeAt(0));
   expect(kept?.total).toBe(100_000);

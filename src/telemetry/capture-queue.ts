@@ -24,7 +24,10 @@ const shortHead = 2048;
 const shortTail = 8192;
 
 /** Creates an empty queue. */
-export function createCaptureQueue({ maxBytes, maxCount = Number.POSITIVE_INFINITY }: CaptureQueueBounds): CaptureQueue {
+export function createCaptureQueue({
+  maxBytes,
+  maxCount = Number.POSITIVE_INFINITY,
+}: CaptureQueueBounds): CaptureQueue {
   const sent = new Map<number, { readonly records: number; readonly bytes: number }>();
   let waiting: Capture[] = [];
   let waitingBytes = 0;

@@ -6,12 +6,16 @@ import type { Sink, SinkDefinition } from "../sinks/sink.ts";
 export type OpenSink = Pick<SinkChoice, "bodies" | "sample"> & { readonly sink: Sink };
 
 /** Opens the sinks that were chosen; throws where one can't be opened. */
-export async function openSinks(choices: readonly SinkChoice[], about: { readonly dataDir: string; readonly version: string }): Promise<readonly OpenSink[]> {
+export async function openSinks(
+  choices: readonly SinkChoice[],
+  about: { readonly dataDir: string; readonly version: string },
+): Promise<readonly OpenSink[]> {
   const known: readonly SinkDefinition[] = Object.values(definitions) as readonly SinkDefinition[];
   return Promise.all(
     choices.map(async ({ name, values, bodies, sample }) => {
       const definition = known.find((candidate) => candidate.name === name);
-      if (!definition) throw new Error(`There is no sink named "${name}"; there are ${known.map((each) => each.name).join(", ")}.`);
+      if (!definition)
+        throw new Error(`There is no sink named "${name}"; there are ${known.map((each) => each.name).join(", ")}.`);
       return { sink: await definition.open(values, { fetch, now: Date.now, ...about }), bodies, sample };
     }),
   );

@@ -12,7 +12,15 @@ const lagEveryMs = 500;
 
 /** Registers the metrics of the process; returns what stops measuring. Seconds and bytes. */
 export function registerProcessMetrics(registry: Registry, facts: ProcessFacts): () => void {
-  const gauge = (name: string, help: string, read: () => number) => void new Gauge({ name, help, registers: [registry], collect() { this.set(read()); } });
+  const gauge = (name: string, help: string, read: () => number) =>
+    void new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
   const counter = (name: string, help: string, read: () => number) =>
     void new Counter({
       name,
@@ -24,9 +32,17 @@ export function registerProcessMetrics(registry: Registry, facts: ProcessFacts):
       },
     });
   gauge("weir_in_flight", "Exchanges under way", facts.inFlight);
-  gauge("weir_capture_queue_records", "Captures that the telemetry worker has not recorded yet", () => facts.queue().records);
+  gauge(
+    "weir_capture_queue_records",
+    "Captures that the telemetry worker has not recorded yet",
+    () => facts.queue().records,
+  );
   gauge("weir_capture_queue_bytes", "Bytes of those captures", () => facts.queue().bytes);
-  counter("weir_capture_bodies_dropped_total", "Captures whose bodies were shortened because the queue was full", () => facts.queue().bodiesDropped);
+  counter(
+    "weir_capture_bodies_dropped_total",
+    "Captures whose bodies were shortened because the queue was full",
+    () => facts.queue().bodiesDropped,
+  );
   counter("weir_capture_lost_total", "Captures that were never recorded", facts.lost);
   counter("weir_worker_restarts_total", "Starts of the telemetry worker after a crash", facts.restarts);
   gauge("process_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());

@@ -75,10 +75,16 @@ export function writeBatch(number: number, captures: readonly Capture[]): Captur
 
 /** Unpacks what `writeBatch` packed. */
 export function readBatch({ facts, bytes }: CaptureBatch): readonly Capture[] {
+  // It is what `writeBatch` wrote, in this very program.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const rows = JSON.parse(facts) as readonly [CaptureFacts, Lengths][];
   let at = 0;
   const take = (head: number, tail: number, total: number): KeptBytes => {
-    const kept = { head: new Uint8Array(bytes, at, head), total, ...(tail > 0 ? { tail: new Uint8Array(bytes, at + head, tail) } : {}) };
+    const kept = {
+      head: new Uint8Array(bytes, at, head),
+      total,
+      ...(tail > 0 ? { tail: new Uint8Array(bytes, at + head, tail) } : {}),
+    };
     at += head + tail;
     return kept;
   };

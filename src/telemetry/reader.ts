@@ -1,7 +1,7 @@
 import type { Capture, KeptBytes } from "../domain/capture.ts";
 import type { BodyFacts, Exchange, ExchangeKind, Outcome } from "../domain/exchange.ts";
 import { sumUsage, type Usage } from "../domain/usage.ts";
-import { type Answer, type Dialect, type RequestFacts } from "../dialects/dialect.ts";
+import type { Answer, Dialect, RequestFacts } from "../dialects/dialect.ts";
 import { openAnswer } from "../dialects/answer-reader.ts";
 import { estimateUsage } from "../dialects/estimate.ts";
 import { readRequest } from "../dialects/request-reader.ts";
@@ -40,7 +40,10 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       trace_id: capture.traceId,
       span_id: capture.spanId,
       parent_span_id: capture.parentSpanId,
-      linked_trace: capture.linkedTrace && { trace_id: capture.linkedTrace.traceId, span_id: capture.linkedTrace.spanId },
+      linked_trace: capture.linkedTrace && {
+        trace_id: capture.linkedTrace.traceId,
+        span_id: capture.linkedTrace.spanId,
+      },
       kind,
       transport: capture.transport,
       provider: capture.provider,
@@ -75,12 +78,26 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
   };
 }
 
-function readRequestFacts(dialect: Dialect, { method, path, requestType, requestEncoding, request }: Capture): RequestFacts {
-  return readRequest(dialect, { method, path }, { contentType: requestType, contentEncoding: requestEncoding, ...request });
+function readRequestFacts(
+  dialect: Dialect,
+  { method, path, requestType, requestEncoding, request }: Capture,
+): RequestFacts {
+  return readRequest(
+    dialect,
+    { method, path },
+    { contentType: requestType, contentEncoding: requestEncoding, ...request },
+  );
 }
 
-function readAnswerFacts(dialect: Dialect, { method, path, responseType, responseEncoding, response }: Capture): Answer {
-  const reader = openAnswer(dialect, { method, path }, { contentType: responseType, contentEncoding: responseEncoding });
+function readAnswerFacts(
+  dialect: Dialect,
+  { method, path, responseType, responseEncoding, response }: Capture,
+): Answer {
+  const reader = openAnswer(
+    dialect,
+    { method, path },
+    { contentType: responseType, contentEncoding: responseEncoding },
+  );
   reader.push(response.head);
   const missing = response.total - response.head.length - (response.tail?.length ?? 0);
   if (missing > 0) reader.skip(missing);
@@ -92,14 +109,27 @@ type Ending = Pick<Exchange, "status" | "outcome" | "cause" | "error">;
 
 /** A stream that came to a clean end without its dialect's own end was cut by somebody upstream. */
 function readEnding({ status, outcome, cause, message }: Capture, kind: ExchangeKind, answer: Answer): Ending {
-  const cut = outcome === "answered" && kind === "generation" && answer.complete === false && answer.error === undefined;
-  if (cut) return { status, outcome: "failed", cause: "upstream_incomplete", error: { message: "The provider's stream ended without its end." } };
+  const cut =
+    outcome === "answered" && kind === "generation" && answer.complete === false && answer.error === undefined;
+  if (cut)
+    return {
+      status,
+      outcome: "failed",
+      cause: "upstream_incomplete",
+      error: { message: "The provider's stream ended without its end." },
+    };
   const error = answer.error ?? (message === undefined || outcome === "aborted" ? undefined : { message, code: cause });
   return { status, outcome, cause, error };
 }
 
 /** What no provider has told is estimated only where a model has worked: an error is no work. */
-function readUsage({ request: sent, response, status }: Capture, kind: ExchangeKind, request: RequestFacts, answer: Answer, outcome: Outcome): Usage {
+function readUsage(
+  { request: sent, response, status }: Capture,
+  kind: ExchangeKind,
+  request: RequestFacts,
+  answer: Answer,
+  outcome: Outcome,
+): Usage {
   const { usage, output } = answer;
   if (kind === "other" || outcome === "refused" || isError(status)) return usage ?? noUsage;
   if (usage && (answer.complete !== false || outcome === "answered")) return usage;
@@ -110,7 +140,11 @@ function readUsage({ request: sent, response, status }: Capture, kind: ExchangeK
 type Work = Pick<Exchange, "kind" | "model" | "usage" | "output" | "outcome">;
 
 /** Only work of a model is paid for: who asks for an answer again is told the same usage again. */
-function readCost(prices: PriceBook, { provider, startedAt, status }: Capture, work: Work): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
+function readCost(
+  prices: PriceBook,
+  { provider, startedAt, status }: Capture,
+  work: Work,
+): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
   const { kind, model, usage, outcome } = work;
   if (kind === "other") return {};
   const priced = prices.price({ provider, model, usage, at: startedAt });
@@ -128,7 +162,10 @@ function readCost(prices: PriceBook, { provider, startedAt, status }: Capture, w
 /** Text can be estimated; sounds and images can't. */
 function isPartlyCounted({ usage, output }: Work): boolean {
   if (usage.source !== "estimated") return false;
-  return output?.kind === "binary" || (output?.kind === "choices" && output.choices.some(({ media = [] }) => media.length > 0));
+  return (
+    output?.kind === "binary" ||
+    (output?.kind === "choices" && output.choices.some(({ media = [] }) => media.length > 0))
+  );
 }
 
 function isError(status = 200): boolean {
@@ -139,13 +176,21 @@ function isCounted({ total, requests = 0 }: Usage): boolean {
   return total + requests > 0;
 }
 
-function readBodyFacts({ head, tail, total }: KeptBytes, content_type: string | undefined, content_encoding: string | undefined): BodyFacts {
+function readBodyFacts(
+  { head, tail, total }: KeptBytes,
+  content_type: string | undefined,
+  content_encoding: string | undefined,
+): BodyFacts {
   const dropped = total - head.length - (tail?.length ?? 0);
   return { content_type, content_encoding, bytes: total, dropped_bytes: dropped > 0 ? dropped : undefined };
 }
 
 function isStream({ transport, responseType, path }: Capture): boolean {
-  return transport === "websocket" || (responseType?.startsWith("text/event-stream") ?? false) || path.endsWith(":streamGenerateContent");
+  return (
+    transport === "websocket" ||
+    (responseType?.startsWith("text/event-stream") ?? false) ||
+    path.endsWith(":streamGenerateContent")
+  );
 }
 
 /** Microseconds are as fine as the clock is. */

@@ -11,7 +11,13 @@ export type RefusalFlood = {
 const minute = 60_000;
 
 /** Creates the counter; `now` gives milliseconds since the epoch. */
-export function createRefusalFlood({ perMinute, now }: { readonly perMinute: number; readonly now: () => number }): RefusalFlood {
+export function createRefusalFlood({
+  perMinute,
+  now,
+}: {
+  readonly perMinute: number;
+  readonly now: () => number;
+}): RefusalFlood {
   const rest = new Map<string, Exchange & { readonly count: number }>();
   let startedAt = now();
   let admitted = 0;

@@ -8,7 +8,11 @@ export type Telemetry = {
   readonly hand: Hand;
   /** Asks the worker, which has everything by then that was handed over before; `undefined` where it doesn't answer in time. */
   readonly ask: <Q extends Question>(question: Q) => Promise<Answers[Q] | undefined>;
-  readonly state: () => { readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number }; readonly lost: number; readonly restarts: number };
+  readonly state: () => {
+    readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
+    readonly lost: number;
+    readonly restarts: number;
+  };
   /** Hands over what waits, lets sinks take what they can within `flushMs`, and ends the worker; returns how many records stay in the outbox. */
   readonly close: (flushMs: number) => Promise<number>;
 };
@@ -31,7 +35,10 @@ const sayAgainAfterMs = 60_000;
 /** Opens telemetry; throws what the worker finds wrong with its settings or its files. */
 export async function openTelemetry({ settings, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
   const { captureQueueBytes, captureQueueCount, durability, strictTimeoutMs, outbox } = settings.telemetry;
-  const queue = createCaptureQueue({ maxBytes: captureQueueBytes, ...(captureQueueCount === undefined ? {} : { maxCount: captureQueueCount }) });
+  const queue = createCaptureQueue({
+    maxBytes: captureQueueBytes,
+    ...(captureQueueCount === undefined ? {} : { maxCount: captureQueueCount }),
+  });
   const strict = durability === "strict";
   const waiters = new Map<number, Set<(durable: boolean) => void>>();
   const questions = new Map<number, (value: unknown) => void>();
@@ -76,13 +83,13 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
 
   function waitFor(batch: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (durable: boolean) => {
+      const tell = (durable: boolean) => {
         clearTimeout(timer);
         resolve(durable);
       };
-      const timer = setTimeout(settle, strictTimeoutMs, false);
+      const timer = setTimeout(tell, strictTimeoutMs, false);
       const waiting = waiters.get(batch) ?? new Set();
-      waiters.set(batch, waiting.add(settle));
+      waiters.set(batch, waiting.add(tell));
     });
   }
 
@@ -176,6 +183,8 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
       }, answerWithinMs);
       questions.set(id, (value) => {
         clearTimeout(timer);
+        // The worker answers each question with what `Answers` says.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         resolve(value as Answers[Q]);
       });
       send({ kind: "ask", id, question });

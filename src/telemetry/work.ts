@@ -34,7 +34,12 @@ export type TelemetryWork = {
 const floodEveryMs = 5_000;
 
 /** Opens the outbox and the sinks; throws what is wrong with them in words. */
-export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, version }: WorkerSettings): Promise<TelemetryWork> {
+export async function openTelemetryWork({
+  telemetry,
+  log: logSettings,
+  dataDir,
+  version,
+}: WorkerSettings): Promise<TelemetryWork> {
   const output = openLogOutput(logSettings, { rotates: true, buffered: true });
   const log = createLog(logSettings, output);
   const exchangeLog = createFactLog(logSettings, output);
@@ -43,7 +48,11 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
   const deliveries = sinks.map(({ sink, bodies, sample }) => createDelivery({ outbox, sink, bodies, sample, log }));
   const { defaultSession } = telemetry;
   const prices = createPriceBook();
-  const read = createExchangeReader({ findDialect: findDialectNamed, prices, ...(defaultSession === undefined ? {} : { defaultSession }) });
+  const read = createExchangeReader({
+    findDialect: findDialectNamed,
+    prices,
+    ...(defaultSession === undefined ? {} : { defaultSession }),
+  });
   const tally = createTally();
   const flood = createRefusalFlood({ perMinute: telemetry.refusalsPerMinute, now: Date.now });
   const registry = new Registry();
@@ -53,7 +62,9 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
 
   return {
     record(batch, onDurable) {
-      const exchanges = readBatch(batch).map(readSafely).filter((exchange) => !isFlood(exchange));
+      const exchanges = readBatch(batch)
+        .map(readSafely)
+        .filter((exchange) => !isFlood(exchange));
       outbox.append(exchanges.map(toRecord));
       onDurable();
       tellOthers(exchanges);
@@ -65,7 +76,7 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
       keep(flood.drain(true));
       await Promise.all(deliveries.map((delivery) => delivery.stop(flushMs)));
       const pending = Math.max(0, ...sinks.map(({ sink }) => outbox.counts(sink.name).pending));
-      await Promise.all(sinks.map(({ sink }) => sink.close?.()));
+      await Promise.all(sinks.map(async ({ sink }) => sink.close?.()));
       outbox.close();
       output.flush();
       return pending;
@@ -76,7 +87,16 @@ export async function openTelemetryWork({ telemetry, log: logSettings, dataDir, 
     const { backend, maxBytes, maxAgeMs, fsync } = telemetry.outbox;
     const names = sinks.map(({ sink }) => sink.name);
     const memory = backend === "memory";
-    return openSqliteOutbox({ path: join(dataDir, "outbox.db"), memory, sinks: names, maxBytes, maxAgeMs, fsync, now: Date.now, log });
+    return openSqliteOutbox({
+      path: join(dataDir, "outbox.db"),
+      memory,
+      sinks: names,
+      maxBytes,
+      maxAgeMs,
+      fsync,
+      now: Date.now,
+      log,
+    });
   }
 
   /** A reader that fails on something nobody thought of costs that exchange its contents, not its record. */

@@ -42,9 +42,12 @@ export type CompareOptions = {
   readonly past?: number;
 };
 
+/** What the consumers of a gated gateway send. */
+export const gateKey = "gate-key-of-the-tests";
+
 /** The environment of a gateway that asks for the gate key and goes upstream with the operator's keys. */
 export const gated: Readonly<Record<string, string>> = {
-  PROXY_API_KEY: "gate-key-of-the-tests",
+  PROXY_API_KEY: gateKey,
   UPSTREAM_API_KEY: "operators-key",
   ANTHROPIC_API_KEY: "operators-key",
   GEMINI_API_KEY: "operators-key",
@@ -65,8 +68,6 @@ export async function openSides<Client>({
   const weir = await startWeir({ env: { LOG_LEVEL: "info", ...upstreams, ...env } });
   const direct = connect(near.url, "consumers-key");
   const through = connect(weir.url, apiKey);
-  let recorded = 0;
-  let listed = 0;
 
   return {
     connectWith: (key) => connect(weir.url, key),
@@ -88,29 +89,27 @@ export async function openSides<Client>({
     call: (client: Client) => Promise<T>,
     { past = 0 }: CompareOptions = {},
   ): Promise<Compared<T>> {
-    const before = far.stats().requests;
+    const before = { requests: far.stats().requests, served: (await readServed(far)).length, records: (await weir.records()).length };
     const [expected, result] = await Promise.all([call(direct), call(through)]);
     expect(plain(result)).toEqual(plain(expected));
     const [wanted, served] = await Promise.all([readServed(near), readServed(far)]);
     expect(served).toEqual(wanted);
-    const exchanges = await readExchanges(far.stats().requests - before - past);
-    for (const one of served.slice(listed)) expectRecord(exchanges, one);
-    listed = served.length;
+    const exchanges = await readExchanges(before.records, far.stats().requests - before.requests - past);
+    for (const one of served.slice(before.served)) expectRecord(exchanges, one);
     return { result, exchanges };
   }
 
-  async function readExchanges(count: number): Promise<readonly Exchange[]> {
+  /** Waits for so many records more; another one would be one too many. */
+  async function readExchanges(from: number, count: number): Promise<readonly Exchange[]> {
     const all = await waitFor(
       async () => {
         const records = await weir.records();
-        return records.length >= recorded + count ? records : undefined;
+        return records.length >= from + count ? records : undefined;
       },
       () => `Of ${count} exchanges not all were recorded:\n${weir.output()}`,
     );
-    expect(all).toHaveLength(recorded + count);
-    const exchanges = all.slice(recorded);
-    recorded = all.length;
-    return exchanges;
+    expect(all).toHaveLength(from + count);
+    return all.slice(from);
   }
 }
 

@@ -177,7 +177,7 @@ test("of exchanges that Langfuse takes in part, only the rejected ones stay behi
   expect(books["otlp"]).toMatchObject({ delivered: ids.length, rejected: 0 });
   expect(Object.values(books).map(unaccounted)).toEqual([0, 0, 0]);
   expect(langfuse.spans().map(({ deliveries }) => deliveries)).toEqual(Array.from({ length: 57 }, () => 1));
-  expect(weir.output()).toContain("Span is bad");
+  await waitFor(() => weir.output().includes("Span is bad"), "The log doesn't say why");
 }, 20_000);
 
 test("the metrics page tells the same counts as the health page", async () => {
