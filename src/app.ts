@@ -124,6 +124,7 @@ export async function openApp({
     queue: () => telemetry?.state().queue ?? { records: 0, bytes: 0, bodiesDropped: 0 },
     lost: () => telemetry?.state().lost ?? 0,
     restarts: () => telemetry?.state().restarts ?? 0,
+    late: () => telemetry?.state().late ?? 0,
   });
   const questions = {
     status: async () => telemetry?.ask("status"),

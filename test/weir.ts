@@ -4,7 +4,17 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Exchange } from "../src/domain/exchange.ts";
 
-const main = join(import.meta.dir, "../src/cli/main.ts");
+const root = join(import.meta.dir, "..");
+
+/** As the launcher starts it. */
+const command = [
+  process.execPath,
+  "--no-env-file",
+  `--config=${join(root, "bunfig.toml")}`,
+  "--no-install",
+  "--max-http-header-size=131072",
+  join(root, "src/cli/main.ts"),
+];
 
 /** What the program is started with: nothing of this process's environment but `PATH`. */
 export type WeirOptions = {
@@ -43,9 +53,9 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
   const program = await spawn(options);
   const { child, lines, output, directory, dataDir } = program;
   const url = await waitFor(
-    () => {
+    async () => {
       if (child.exitCode !== null) throw new Error(`Weir ended with ${child.exitCode}:\n${output()}`);
-      return readUrl(lines);
+      return readUrl(lines) ?? readUrl(await readLines(options.env?.["LOG_FILE"]));
     },
     () => `Weir does not listen:\n${output()}`,
     10_000,
@@ -113,9 +123,16 @@ async function spawn({ env = {}, files = {}, args = ["serve"] }: WeirOptions) {
     await mkdir(dirname(join(directory, name)), { recursive: true });
     await writeFile(join(directory, name), text);
   }
-  const child = Bun.spawn([process.execPath, main, ...args], {
+  const child = Bun.spawn([...command, ...args], {
     cwd: directory,
-    env: { PATH: process.env["PATH"], HOME: directory, PORT: "0", DATA_DIR: dataDir, ...env },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: directory,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: "65336",
+      PORT: "0",
+      DATA_DIR: dataDir,
+      ...env,
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -129,7 +146,14 @@ async function spawn({ env = {}, files = {}, args = ["serve"] }: WeirOptions) {
   });
   const output = () => [...lines, ...errors].join("\n");
   return {
-    child: { pid: child.pid, exited, kill: child.kill.bind(child), get exitCode() { return child.exitCode ?? (child.signalCode === null ? null : 128); } },
+    child: {
+      pid: child.pid,
+      exited,
+      kill: child.kill.bind(child),
+      get exitCode() {
+        return child.exitCode ?? (child.signalCode === null ? null : 128);
+      },
+    },
     lines,
     errors,
     output,
@@ -152,6 +176,11 @@ async function keepLines(stream: ReadableStream<Uint8Array>, lines: string[]): P
 function readUrl(lines: readonly string[]): string | undefined {
   const text = lines.join("\n");
   return /"url":"(http:\/\/[^"]+)".*"msg":"listening"/.exec(text)?.[1] ?? /listens on (http:\S+)/.exec(text)?.[1];
+}
+
+/** The lines of a log file, if there is one. */
+async function readLines(path: string | undefined): Promise<readonly string[]> {
+  return path === undefined ? [] : (await readFile(path, "utf8").catch(() => "")).split("\n");
 }
 
 async function readRecords(path: string): Promise<readonly Exchange[]> {

@@ -64,8 +64,9 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   const app = await start(config, log);
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
-  announce(config, app, log);
+  // Who reads that it listens may signal at once.
   drainOnSignal(app, log);
+  announce(config, app, log);
 }
 
 /** The options as the configuration knows them: `--log-level`. */

@@ -37,8 +37,10 @@ export function readAnswerBody(
 }
 
 function readWhole(response: Response): AnswerBody | Promise<AnswerBody> {
-  const bytes = Bun.peek(response.bytes());
-  return bytes instanceof Promise ? bytes.then((read) => ({ kind: "whole", bytes: read })) : { kind: "whole", bytes };
+  const reading = response.bytes();
+  // What is peeked at may be a failure too, which has to be thrown.
+  const bytes: unknown = Bun.peek(reading);
+  return bytes instanceof Uint8Array ? { kind: "whole", bytes } : reading.then((read) => ({ kind: "whole", bytes: read }));
 }
 
 /** Collects a body up to `limit` bytes; one that is longer goes on as a stream from its beginning. */

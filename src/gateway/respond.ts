@@ -50,10 +50,11 @@ export function createRespond(parts: RespondParts): Respond {
       }
       case "stream": {
         const decoded = call.spliced && isEventStream(answer.headers) ? decode(body.reader, headers) : undefined;
-        return new Response(createDown(call, answer, decoded ?? body.reader, decoded !== undefined), {
-          status,
-          headers,
-        });
+        const down = createDown(call, answer, decoded ?? body.reader, decoded !== undefined);
+        if (!call.request.signal.aborted) return new Response(down, { status, headers });
+        // The consumer left before there was anything to pull, so nothing else would end it.
+        void down.cancel();
+        return new Response(null, { status, headers });
       }
     }
   };
@@ -85,7 +86,7 @@ export function createRespond(parts: RespondParts): Respond {
   function createDown(call: Call, answer: Answer, reader: ChunkReader, filtered: boolean): ReadableStream<Uint8Array> {
     const kept = createKept(parts.keepBytes);
     let firstByteAt: number | undefined;
-    const stream = createTap({
+    return createTap({
       reader,
       kept,
       ...(filtered ? { filter: createUsageFilter() } : {}),
@@ -110,8 +111,6 @@ export function createRespond(parts: RespondParts): Respond {
         parts.breakOff(call.request);
       },
     });
-    if (call.request.signal.aborted) void stream.cancel();
-    return stream;
   }
 }
 

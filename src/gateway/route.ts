@@ -71,7 +71,7 @@ function keyOf({ method, path, headers, search }: RouteRequest): string {
   return `${method} ${marks} ${path}`;
 }
 
-const geminiVersion = /^\/(?:v1beta|v1alpha|upload\/v1(?:beta|alpha)?)\/|^\/ws\/google\.ai\.generativelanguage/;
+const geminiVersion = /^\/(?:v1beta|v1alpha|upload\/v1(?:beta|alpha)?)\/|^\/\/?ws\/google\.ai\.generativelanguage/;
 const anthropicPath = /^\/v1\/(?:messages(?:\/|$)|complete$)/;
 const geminiVerb =
   /^\/v1\/models\/[^/]+:(?:generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|batchGenerateContent|asyncBatchEmbedContent|predict|predictLongRunning)$/;

@@ -33,6 +33,7 @@ export function createUpload({ reader, first, keepBytes, maxBytes, idleMs, tooLa
   const kept = createKept(keepBytes);
   const waiting = [...first];
   let failure: Error | undefined;
+  let unwanted = false;
 
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -42,16 +43,22 @@ export function createUpload({ reader, first, keepBytes, maxBytes, idleMs, tooLa
           const { done, value } = early
             ? { done: false, value: early }
             : await withinIdle(reader.read(), idleMs, tooSlow);
+          if (unwanted) return;
           if (done || !value) return controller.close();
           kept.add(value);
           if (maxBytes > 0 && kept.total() > maxBytes) throw tooLarge();
           controller.enqueue(value);
         } catch (error) {
+          if (unwanted) return;
           failure = error instanceof Error ? error : new Error(String(error));
           controller.error(undefined);
         }
       },
-      cancel: () => reader.cancel(),
+      // The upstream's connection is gone, which is no failure of the consumer's.
+      cancel() {
+        unwanted = true;
+        return reader.cancel();
+      },
     },
     { highWaterMark: 0 },
   );

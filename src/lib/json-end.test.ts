@@ -46,10 +46,10 @@ test("from wherever an object's end is read, it says nothing that the object doe
 
 test("hostile nesting costs no more than its length", () => {
   for (const text of [
-    "]".repeat(500_000) + "}",
+    `${"]".repeat(500_000)}}`,
     "}".repeat(500_000),
-    '"'.repeat(500_001) + "}",
-    '\\"'.repeat(250_000) + '"}',
+    `${'"'.repeat(500_001)}}`,
+    `${'\\"'.repeat(250_000)}"}`,
   ]) {
     expect(() => readJsonEnd(text)).not.toThrow();
   }

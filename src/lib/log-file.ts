@@ -21,21 +21,36 @@ export type LogFileParts = {
   readonly rotates: boolean;
 };
 
-/** Opens a file for appending lines, readable by its owner alone; throws what the system says where it can't. */
+/**
+ * Opens a file for appending lines, readable by its owner alone; throws what the system says where it can't. Writing
+ * never throws: what a full disk doesn't take is lost.
+ */
 export function createLogFile({ path, maxFileBytes, maxFiles, rotates }: LogFileParts): {
   readonly write: (line: string) => void;
 } {
   mkdirSync(dirname(path), { recursive: true });
   let fd = openSync(path, "a", 0o600);
   let { size, ino } = fstatSync(fd);
+  /** The last line was taken in part. */
+  let torn = false;
 
   return {
     write(line) {
-      if (rotates && size > 0 && size + line.length > maxFileBytes) rotate();
-      else if (!rotates) follow();
-      size += writeSync(fd, line);
+      try {
+        if (rotates && size > 0 && size + line.length > maxFileBytes) rotate();
+        else if (!rotates) follow();
+        append(Buffer.from(torn ? `\n${line}` : line));
+      } catch {
+        // A log is no reason to stop, and there is nowhere to say so.
+      }
     },
   };
+
+  function append(bytes: Uint8Array): void {
+    const written = writeSync(fd, bytes);
+    size += written;
+    torn = written < bytes.length;
+  }
 
   function rotate(): void {
     rmSync(`${path}.${maxFiles}`, { force: true });

@@ -18,10 +18,12 @@ export type LogOutputUse = { readonly rotates: boolean; readonly buffered: boole
 const fullBuffer = 65_536;
 const bufferedMs = 20;
 
-/** Opens the place that log lines go to; throws what the system says where it can't be. */
+/**
+ * Opens the place that log lines go to; throws what the system says where it can't be. Writing never throws: where it
+ * can't be done, lines are lost.
+ */
 export function openLogOutput({ file, ...bounds }: LogOutputSettings, { rotates, buffered }: LogOutputUse): LogOutput {
-  const out =
-    file === undefined ? pino.destination({ fd: 1, sync: true }) : createLogFile({ ...bounds, path: file, rotates });
+  const out = file === undefined ? openStandardOutput() : createLogFile({ ...bounds, path: file, rotates });
   if (!buffered) return { write: (line) => out.write(line), flush: () => {} };
   let waiting = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,4 +43,14 @@ export function openLogOutput({ file, ...bounds }: LogOutputSettings, { rotates,
     },
     flush,
   };
+}
+
+/** So many bytes wait while standard output takes none. */
+const mostWaiting = 1_048_576;
+
+function openStandardOutput() {
+  const out = pino.destination({ fd: 1, sync: true, maxLength: mostWaiting });
+  // Without a listener, a full disk or a reader that is gone would end the program.
+  out.on("error", () => {});
+  return out;
 }

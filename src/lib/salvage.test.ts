@@ -73,8 +73,10 @@ test("of a conversation whose middle is missing the first and the latest message
   expect(kept.length).toBeLessThan(8);
 });
 
+const twenty = (item: object) => Array.from({ length: 20 }, () => item);
+
 test("a list that is unlike the one that was cut is not added to it", () => {
-  const text = JSON.stringify({ messages: Array(20).fill({ role: "user" }), tools: Array(20).fill({ name: "f" }) });
+  const text = JSON.stringify({ messages: twenty({ role: "user" }), tools: twenty({ name: "f" }) });
   const salvaged = salvageJson(text.slice(0, 50), text.slice(-50));
   expect(JSON.stringify(salvaged)).not.toContain("name");
 });

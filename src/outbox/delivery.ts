@@ -61,10 +61,12 @@ export function createDelivery({
   const breaker = createBreaker({ now, random });
   const caller = createCaller({ sink, sleep });
   let phase: DeliveryState["phase"] = "idle";
-  /** Ends the pause that is under way. */
+  /** Ends the pauses that are under way. */
   let rest = new AbortController();
   let woken = false;
   let dozing = false;
+  /** Ends the wait for something to do. */
+  let rouse = () => {};
   /** When the loop has to end; absent while nobody has asked. */
   let stopAt: number | undefined;
   let rejections = { count: 0, saidAt: -Infinity };
@@ -97,15 +99,27 @@ export function createDelivery({
   /** Waits until there may be something to do. */
   async function idle(): Promise<void> {
     phase = "idle";
-    dozing = true;
-    if (!woken) await pause(idleMs);
-    dozing = false;
+    if (!woken) {
+      await new Promise<void>((resolve) => {
+        rouse = resolve;
+        doze();
+      });
+    }
     woken = false;
   }
 
-  async function pause(ms: number): Promise<void> {
-    rest = new AbortController();
-    await sleep(ms, rest.signal);
+  /** Rouses the loop after a while; whoever rouses it before leaves this be, which is cheaper than to begin it anew each time. */
+  function doze(): void {
+    if (dozing) return;
+    dozing = true;
+    void pause(idleMs).then(() => {
+      dozing = false;
+      rouse();
+    });
+  }
+
+  function pause(ms: number): Promise<void> {
+    return sleep(ms, rest.signal);
   }
 
   /** Waits after a failure; says whether trying again is worth it. */
@@ -151,11 +165,12 @@ export function createDelivery({
   return {
     wake() {
       woken = true;
-      if (dozing) rest.abort();
+      rouse();
     },
     async stop(deadlineMs) {
       stopAt = now() + deadlineMs;
       rest.abort();
+      rest = new AbortController();
       const stopped = new AbortController();
       void sleep(deadlineMs, stopped.signal).then(() => caller.cut());
       await loop;

@@ -92,15 +92,16 @@ export function createOutboxRoom({
 
   holdReserve();
   return {
-    /** Does what has to be done now and then, at most once a second. */
-    upkeep(): void {
-      if (now() < nextUpkeepAt) return;
+    /** Does what has to be done now and then, at most once a second; says whether it was time for it. */
+    upkeep(): boolean {
+      if (now() < nextUpkeepAt) return false;
       nextUpkeepAt = now() + upkeepEveryMs;
       room = 0;
       holdReserve();
       expire();
       store.attempt(() => compaction.run());
       store.attempt(() => store.file().shrink());
+      return true;
     },
     /** Sheds until the file is within its bound again, once `bytes` were appended. */
     enforce(bytes: number): void {

@@ -21,13 +21,24 @@ test("lines come out of a segment as they went in, numbered from its first", () 
 });
 
 test("a damaged payload gives nothing, and never throws", () => {
-  const { segment, payload } = packSegment(about, [{ id: "x", json: "{}" }]);
+  const { segment, payload } = packSegment(about, [
+    { id: "x", json: `{"text":"${"much more than there is noise. ".repeat(3)}"}` },
+  ]);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (noise) => {
       expect(unpackSegment(segment, noise)).toBeUndefined();
     }),
   );
   expect(unpackSegment({ ...segment, lastSeq: segment.lastSeq + 1 }, payload)).toBeUndefined();
+});
+
+test("what is short is stored as it is, what is long takes less room", () => {
+  for (const characters of [10, 8000, 9000, 100_000]) {
+    const lines = [{ id: "x", json: JSON.stringify("ä".repeat(characters)) }];
+    const { segment, payload } = packSegment(about, lines);
+    expect(unpackSegment(segment, payload)).toMatchObject(lines);
+    expect(payload.length > characters).toBe(characters < 8192);
+  }
 });
 
 test("lines are split into runs of bounded count and size, in their order", () => {

@@ -88,8 +88,12 @@ export function packRecords(
 }
 
 /** The records of a segment, or `undefined` where the payload is damaged. */
-export function unpackSegment({ firstSeq, lastSeq }: Segment, payload: Uint8Array): readonly SinkRecord[] | undefined {
-  const parts = decompress(payload)?.split("\n");
+export function unpackSegment(
+  { firstSeq, lastSeq, rawSize }: Segment,
+  payload: Uint8Array,
+): readonly SinkRecord[] | undefined {
+  const text = decompress(payload);
+  const parts = text?.length === rawSize ? text.split("\n") : undefined;
   if (parts?.length !== 2 * (lastSeq - firstSeq + 1)) return undefined;
   const records: SinkRecord[] = [];
   for (let at = 0; at < parts.length; at += 2) {

@@ -7,7 +7,7 @@ const mostHanging = 4;
 /** Calls a sink so that it can neither throw nor hang. */
 export function createCaller({ sink, sleep }: { readonly sink: Sink; readonly sleep: Sleep }) {
   const calls = new Set<Promise<DeliveryResult>>();
-  let timer = new AbortController();
+  let cutter = new AbortController();
   let isCut = false;
 
   /** What the sink answers; a throw is a refusal where a record can't be read, else a failure. */
@@ -29,19 +29,17 @@ export function createCaller({ sink, sleep }: { readonly sink: Sink; readonly sl
     async call(batch: readonly SinkRecord[]): Promise<DeliveryResult> {
       if (isCut) return { kind: "retry", reason: "cut by the shutdown" };
       if (calls.size >= mostHanging) return { kind: "retry", reason: `${calls.size} deliveries hang` };
-      timer = new AbortController();
-      const cutter = new AbortController();
+      cutter = new AbortController();
       const call = answerOf(batch, cutter.signal).finally(() => calls.delete(call));
       calls.add(call);
-      const result = await Promise.race([call, cutAfter(sink.deadlineMs, timer.signal)]);
-      timer.abort();
+      const result = await Promise.race([call, cutAfter(sink.deadlineMs, cutter.signal)]);
       cutter.abort();
       return result;
     },
     /** Ends the call that is under way, and any later one at once. */
     cut(): void {
       isCut = true;
-      timer.abort();
+      cutter.abort();
     },
   };
 }

@@ -33,8 +33,7 @@ export function createStoredOutbox({
   let unsettledSize = 0;
 
   function upkeep(): void {
-    room.upkeep();
-    store.attempt(() => dead.revive());
+    if (room.upkeep()) store.attempt(() => dead.revive());
   }
 
   /** Writes what is only in memory. */

@@ -47,6 +47,11 @@ const dearTiers: readonly (readonly [provider: string, tier: string])[] = [
   ["google", "priority"],
 ];
 
+const pricedTiers: ReadonlySet<string> = new Set([
+  ...tierPrices.flatMap(({ tiers }) => tiers),
+  ...dearTiers.map(([, tier]) => tier),
+]);
+
 /**
  * What the standard prices of a listed model are multiplied by; `undefined` where the tier is dearer and nobody has published by how much.
  * A tier may hold several conditions, joined by `+`; any that is not known here is the standard one.
@@ -54,6 +59,7 @@ const dearTiers: readonly (readonly [provider: string, tier: string])[] = [
 export function tierFactor(provider: string, model: string, tier: string | undefined): Decimal | undefined {
   let factor: Decimal | undefined = one;
   for (const name of tier?.toLowerCase().split("+", 8) ?? []) {
+    if (!pricedTiers.has(name)) continue;
     const price = findTierPrice(provider, model, name);
     if (price === undefined) return undefined;
     factor = multiply(factor, price);

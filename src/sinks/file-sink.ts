@@ -46,7 +46,8 @@ export async function openFileSink(parts: {
 
   return {
     name: "file",
-    batch: { count: 1000, bytes: 4 * 1_048_576 },
+    // Small enough that a batch is still in the processor's cache when it is written.
+    batch: { count: 1000, bytes: 262_144 },
     deadlineMs: 30_000,
     target: path,
     deliver(batch, signal) {

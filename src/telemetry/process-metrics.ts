@@ -6,6 +6,7 @@ export type ProcessFacts = {
   readonly queue: () => { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
   readonly lost: () => number;
   readonly restarts: () => number;
+  readonly late: () => number;
 };
 
 const lagEveryMs = 500;
@@ -44,6 +45,11 @@ export function registerProcessMetrics(registry: Registry, facts: ProcessFacts):
     () => facts.queue().bodiesDropped,
   );
   counter("weir_capture_lost_total", "Captures that were never recorded", facts.lost);
+  counter(
+    "weir_strict_timeouts_total",
+    "Answers that were broken off because their record was not durable in time",
+    facts.late,
+  );
   counter("weir_worker_restarts_total", "Starts of the telemetry worker after a crash", facts.restarts);
   gauge("process_resident_memory_bytes", "Resident memory", () => process.memoryUsage.rss());
   counter("process_cpu_seconds_total", "Processor time of all threads", () => {

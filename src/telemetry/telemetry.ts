@@ -12,6 +12,8 @@ export type Telemetry = {
     readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
     readonly lost: number;
     readonly restarts: number;
+    /** Exchanges whose record was not durable in the time that `DURABILITY=strict` gives it. */
+    readonly late: number;
   };
   /** Hands over what waits, lets sinks take what they can within `flushMs`, and ends the worker; returns how many records stay in the outbox. */
   readonly close: (flushMs: number) => Promise<number>;
@@ -50,21 +52,28 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   let lostSaid = 0;
   let sayAgainAt = Number.NEGATIVE_INFINITY;
   let restarts = 0;
+  let late = 0;
   let closing = false;
   let onClosed: ((pending: number) => void) | undefined;
   await start();
 
-  return { hand, ask, close, state: () => ({ queue: queue.state(), lost, restarts }) };
+  return { hand, ask, close, state: () => ({ queue: queue.state(), lost, restarts, late }) };
 
   function hand(capture: Capture): Promise<boolean> | undefined {
     const batch = queue.add(capture);
     if (batch === undefined) {
       countLost("queue_full", 1);
-      return strict ? Promise.resolve(false) : undefined;
+      return strict ? countLate(Promise.resolve(false)) : undefined;
     }
     if (queue.state().bytes > fullBatch || strict) flush();
     else flushSoon();
-    return strict ? waitFor(batch) : undefined;
+    return strict ? countLate(waitFor(batch)) : undefined;
+  }
+
+  async function countLate(durable: Promise<boolean>): Promise<boolean> {
+    const inTime = await durable;
+    if (!inTime) late += 1;
+    return inTime;
   }
 
   function flushSoon(): void {
@@ -156,6 +165,8 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     if (closing) return onClosed?.(0);
     const records = queue.giveUpSent();
     for (const batch of waiters.keys()) settle(batch, false);
+    for (const tell of questions.values()) tell(undefined);
+    questions.clear();
     if (records > 0) countLost("worker_lost", records);
     restarts += 1;
     onTrouble({ reason, lost: records }, "the telemetry worker died and is started again");
@@ -173,6 +184,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   }
 
   function ask<Q extends Question>(question: Q): Promise<Answers[Q] | undefined> {
+    if (!worker) return Promise.resolve(undefined);
     const id = nextQuestion;
     nextQuestion += 1;
     flush();

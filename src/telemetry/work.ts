@@ -62,9 +62,10 @@ export async function openTelemetryWork({
 
   return {
     record(batch, onDurable) {
-      const exchanges = readBatch(batch)
-        .map(readSafely)
-        .filter((exchange) => !isFlood(exchange));
+      const exchanges = readBatch(batch).flatMap((capture) => {
+        const exchange = readSafely(capture);
+        return capture.anonymous && !flood.admit(exchange) ? [] : [exchange];
+      });
       outbox.append(exchanges.map(toRecord));
       onDurable();
       tellOthers(exchanges);
@@ -107,10 +108,6 @@ export async function openTelemetryWork({
       log.error({ err: error, exchange_id: capture.id, dialect: capture.dialect }, "an exchange could not be read");
       return read({ ...capture, dialect: undefined });
     }
-  }
-
-  function isFlood(exchange: Exchange): boolean {
-    return exchange.outcome === "refused" && exchange.status === 401 && !flood.admit(exchange);
   }
 
   function keep(exchanges: readonly Exchange[]): void {

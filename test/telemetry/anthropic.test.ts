@@ -73,7 +73,11 @@ const stream = [
   { type: "content_block_delta", index: 1, delta: { type: "text_delta", text: "Let me " } },
   { type: "content_block_delta", index: 1, delta: { type: "text_delta", text: "look. 🌧" } },
   { type: "content_block_stop", index: 1 },
-  { type: "content_block_start", index: 2, content_block: { type: "tool_use", id: "toolu_1", name: "weather", input: {} } },
+  {
+    type: "content_block_start",
+    index: 2,
+    content_block: { type: "tool_use", id: "toolu_1", name: "weather", input: {} },
+  },
   { type: "content_block_delta", index: 2, delta: { type: "input_json_delta", partial_json: '{"city":' } },
   { type: "content_block_delta", index: 2, delta: { type: "input_json_delta", partial_json: '"Zürich"}' } },
   { type: "content_block_stop", index: 2 },

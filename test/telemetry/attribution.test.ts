@@ -39,17 +39,20 @@ test.each([
   ["free text", "order 17/b", hashOf("order 17/b")],
   ["1,000 characters", long, hashOf(long)],
   ["nothing but zeros", "0".repeat(32), hashOf("0".repeat(32))],
-])("a request id that is %s gives the trace's id by a rule that anybody can follow, and it is echoed", async (_, id, traceId) => {
-  stage.upstream.answer = answer;
-  const response = await stage.call("/v1/chat/completions", { body: chat, headers: { "x-request-id": id } });
-  await response.arrayBuffer();
-  const span = await stage.spanOf(response);
+])(
+  "a request id that is %s gives the trace's id by a rule that anybody can follow, and it is echoed",
+  async (_, id, traceId) => {
+    stage.upstream.answer = answer;
+    const response = await stage.call("/v1/chat/completions", { body: chat, headers: { "x-request-id": id } });
+    await response.arrayBuffer();
+    const span = await stage.spanOf(response);
 
-  expect(response.headers.get("x-weir-trace-id")).toBe(traceId);
-  expect(span.traceId).toBe(traceId);
-  expect(metadata(span)["request_id"]).toBe(id);
-  expect(span.spanId).toBe(metadata(span)["exchange_id"]?.toString().replaceAll("-", "").slice(16) ?? "");
-});
+    expect(response.headers.get("x-weir-trace-id")).toBe(traceId);
+    expect(span.traceId).toBe(traceId);
+    expect(metadata(span)["request_id"]).toBe(id);
+    expect(span.spanId).toBe(metadata(span)["exchange_id"]?.toString().replaceAll("-", "").slice(16) ?? "");
+  },
+);
 
 test("two exchanges of one request id are two observations of one trace", async () => {
   const headers = { "x-request-id": "order 18" };
@@ -62,7 +65,11 @@ test("two exchanges of one request id are two observations of one trace", async 
 test("a traceparent is joined, and linked to where a request id names the trace", async () => {
   const parent = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
   const traceparent = `00-${parent.traceId}-${parent.spanId}-01`;
-  expect(await record({ traceparent })).toMatchObject({ traceId: parent.traceId, parentSpanId: parent.spanId, links: [] });
+  expect(await record({ traceparent })).toMatchObject({
+    traceId: parent.traceId,
+    parentSpanId: parent.spanId,
+    links: [],
+  });
   const named = await record({ traceparent, "x-request-id": "order 19" });
   expect(named).toMatchObject({ traceId: hashOf("order 19"), links: [parent] });
   expect(named).not.toHaveProperty("parentSpanId");
@@ -139,7 +146,11 @@ test.each([
   ["metadata that is a list", { "x-langfuse-metadata": '["org"]' }, "x-langfuse-metadata"],
   ["a user of 1,001 characters", { "x-user-id": "u".repeat(1_001) }, "x-user-id"],
   ["a prompt without a version", { "x-langfuse-prompt-name": "greet" }, "x-langfuse-prompt-version"],
-  ["a prompt whose version is no number", { "x-langfuse-prompt-name": "greet", "x-langfuse-prompt-version": "latest" }, "x-langfuse-prompt-version"],
+  [
+    "a prompt whose version is no number",
+    { "x-langfuse-prompt-name": "greet", "x-langfuse-prompt-version": "latest" },
+    "x-langfuse-prompt-version",
+  ],
 ])("%s fails no request, is left out, and the record says so", async (_, headers, named) => {
   const span = await record(headers);
   expect(metadata(span)["status"]).toBe(200);

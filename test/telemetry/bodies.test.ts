@@ -17,7 +17,11 @@ const mebibyte = 1_048_576;
 const model = "gpt-4o-mini-2024-07-18";
 const usage = { prompt_tokens: 20, completion_tokens: 9, total_tokens: 29 };
 const usageDetails = { input: 20, output: 9, total: 29 };
-const chat = { model: "gpt-4o-mini", messages: [{ role: "user", content: "A long answer, please." }], temperature: 0.5 };
+const chat = {
+  model: "gpt-4o-mini",
+  messages: [{ role: "user", content: "A long answer, please." }],
+  temperature: 0.5,
+};
 const onLinux = needs("Linux's account of a process's memory", process.platform === "linux");
 
 /** Fifty megabytes as one JSON answer, its usage at the end. */
@@ -43,27 +47,33 @@ for (const [form, pieces, type] of [
   ["JSON answer", longJson, "application/json"],
   ["stream", longStream, "text/event-stream"],
 ] as const) {
-  onLinux(`of a ${form} of 50 MB, every byte passes, and model, usage and size arrive, in little memory`, async () => {
-    await stage.record("/v1/chat/completions", { body: chat }, () => Response.json({ model, choices: [], usage }));
-    const before = stage.weir.memory().peak;
-    const sent = createHash("sha256");
-    const received = createHash("sha256");
-    let bytes = 0;
-    stage.upstream.answer = () => piecewise(type, hashing(pieces(), sent));
-    const answer = await stage.call("/v1/chat/completions", { body: { ...chat, stream: form === "stream", stream_options: { include_usage: true } } });
-    for await (const chunk of answer.body ?? []) {
-      received.update(chunk);
-      bytes += chunk.length;
-    }
-    const span = await stage.spanOf(answer);
+  onLinux(
+    `of a ${form} of 50 MB, every byte passes, and model, usage and size arrive, in little memory`,
+    async () => {
+      await stage.record("/v1/chat/completions", { body: chat }, () => Response.json({ model, choices: [], usage }));
+      const before = stage.weir.memory().peak;
+      const sent = createHash("sha256");
+      const received = createHash("sha256");
+      let bytes = 0;
+      stage.upstream.answer = () => piecewise(type, hashing(pieces(), sent));
+      const answer = await stage.call("/v1/chat/completions", {
+        body: { ...chat, stream: form === "stream", stream_options: { include_usage: true } },
+      });
+      for await (const chunk of answer.body ?? []) {
+        received.update(chunk);
+        bytes += chunk.length;
+      }
+      const span = await stage.spanOf(answer);
 
-    expect(bytes).toBeGreaterThan(50 * mebibyte);
-    expect(received.digest("hex")).toBe(sent.digest("hex"));
-    expect(observation(span)).toMatchObject({ "model.name": model, usage_details: usageDetails });
-    expect(JSON.stringify(observation(span)["output"])).toContain("All work and no play.");
-    expect(metadata(span)).toMatchObject({ truncated: true, response_bytes: bytes, outcome: "answered" });
-    expect(stage.weir.memory().peak - before).toBeLessThan(64 * mebibyte);
-  }, 20_000);
+      expect(bytes).toBeGreaterThan(50 * mebibyte);
+      expect(received.digest("hex")).toBe(sent.digest("hex"));
+      expect(observation(span)).toMatchObject({ "model.name": model, usage_details: usageDetails });
+      expect(JSON.stringify(observation(span)["output"])).toContain("All work and no play.");
+      expect(metadata(span)).toMatchObject({ truncated: true, response_bytes: bytes, outcome: "answered" });
+      expect(stage.weir.memory().peak - before).toBeLessThan(64 * mebibyte);
+    },
+    20_000,
+  );
 }
 
 function* hashing(pieces: Iterable<string>, hash: ReturnType<typeof createHash>): Generator<string> {
@@ -76,27 +86,34 @@ function* hashing(pieces: Iterable<string>, hash: ReturnType<typeof createHash>)
 test.each([
   ["900 KB", 900_000, false],
   ["1.5 MB", 1_500_000, true],
-])("ten prompts of %s arrive without further traffic, with their latest message and parameters", async (_, size, truncated) => {
-  const answer = { model, choices: [{ index: 0, message: { role: "assistant", content: "Yes." } }], usage };
-  stage.upstream.answer = () => Response.json(answer);
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, (__, index) => {
-      const filler = Array.from({ length: 10 }, () => ({ role: "user", content: "once more ".repeat(size / 100) }));
-      const messages = [...filler, { role: "user", content: `the latest question, number ${index}` }];
-      return stage.call("/v1/chat/completions", { body: { ...chat, messages } });
-    }),
-  );
+])(
+  "ten prompts of %s arrive without further traffic, with their latest message and parameters",
+  async (_, size, truncated) => {
+    const answer = { model, choices: [{ index: 0, message: { role: "assistant", content: "Yes." } }], usage };
+    stage.upstream.answer = () => Response.json(answer);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (__, index) => {
+        const filler = Array.from({ length: 10 }, () => ({ role: "user", content: "once more ".repeat(size / 100) }));
+        const messages = [...filler, { role: "user", content: `the latest question, number ${index}` }];
+        return stage.call("/v1/chat/completions", { body: { ...chat, messages } });
+      }),
+    );
 
-  for (const [index, each] of answers.entries()) {
-    const seen = observation(await stage.spanOf(each, 3_000));
-    // A megabyte would make no readable complaint.
-    expect(JSON.stringify(seen["input"]).includes(`the latest question, number ${index}`)).toBe(true);
-    expect(seen).toMatchObject({ "model.name": model, "model.parameters": { temperature: 0.5 }, usage_details: usageDetails });
-    expect(metadata(await stage.spanOf(each))["truncated"]).toBe(truncated);
-  }
-  const exports = stage.langfuse.requests().filter(({ path }) => path === "/api/public/otel/v1/traces");
-  expect(Math.max(...exports.map(({ bytes }) => bytes))).toBeLessThan(4_500_000);
-});
+    for (const [index, each] of answers.entries()) {
+      const seen = observation(await stage.spanOf(each, 3_000));
+      // A megabyte would make no readable complaint.
+      expect(JSON.stringify(seen["input"]).includes(`the latest question, number ${index}`)).toBe(true);
+      expect(seen).toMatchObject({
+        "model.name": model,
+        "model.parameters": { temperature: 0.5 },
+        usage_details: usageDetails,
+      });
+      expect(metadata(await stage.spanOf(each))["truncated"]).toBe(truncated);
+    }
+    const exports = stage.langfuse.requests().filter(({ path }) => path === "/api/public/otel/v1/traces");
+    expect(Math.max(...exports.map(({ bytes }) => bytes))).toBeLessThan(4_500_000);
+  },
+);
 
 const picture = Buffer.from("a picture ".repeat(500)).toString("base64");
 const sound = Buffer.from("a sound ".repeat(500)).toString("base64");
@@ -148,20 +165,30 @@ const withMedia = [
   ],
 ] as const;
 
-test.each(withMedia)("media in a request to %s are uploaded once and referenced", async (_, path, body, types, tags) => {
-  stage.langfuse.reset();
-  await stage.record(path, { body }, () => Response.json({}));
-  const span = await stage.record(path, { body }, () => Response.json({}));
+test.each(withMedia)(
+  "media in a request to %s are uploaded once and referenced",
+  async (_, path, body, types, tags) => {
+    stage.langfuse.reset();
+    await stage.record(path, { body }, () => Response.json({}));
+    const span = await stage.record(path, { body }, () => Response.json({}));
 
-  expect(stage.langfuse.media().map(({ contentType }) => contentType).toSorted()).toEqual([...types].toSorted());
-  expect(stage.langfuse.media().map(({ uploads, confirmed }) => ({ uploads, confirmed }))).toEqual(types.map(() => ({ uploads: 1, confirmed: true })));
-  const input = String(span.attributes["langfuse.observation.input"]);
-  for (const { mediaId, contentType } of stage.langfuse.media()) {
-    expect(input).toContain(`@@@langfuseMedia:type=${contentType}|id=${mediaId}|source=base64_data_uri@@@`);
-  }
-  expect(input).not.toContain(picture.slice(0, 40));
-  expect(span.attributes["langfuse.trace.tags"]).toEqual([...tags].toSorted((a, b) => tags.indexOf(a) - tags.indexOf(b)));
-});
+    expect(
+      stage.langfuse
+        .media()
+        .map(({ contentType }) => contentType)
+        .toSorted(),
+    ).toEqual([...types].toSorted());
+    expect(stage.langfuse.media().map(({ uploads, confirmed }) => ({ uploads, confirmed }))).toEqual(
+      types.map(() => ({ uploads: 1, confirmed: true })),
+    );
+    const input = String(span.attributes["langfuse.observation.input"]);
+    for (const { mediaId, contentType } of stage.langfuse.media()) {
+      expect(input).toContain(`@@@langfuseMedia:type=${contentType}|id=${mediaId}|source=base64_data_uri@@@`);
+    }
+    expect(input).not.toContain(picture.slice(0, 40));
+    expect(span.attributes["langfuse.trace.tags"]).toEqual([...tags]);
+  },
+);
 
 test("while the place for media hangs, their exchange arrives all the same, and the program stops in time", async () => {
   await using other = await openStage({ env: { FLUSH_TIMEOUT_MS: "1000" } });

@@ -19,10 +19,13 @@ const health = z.object({
 /** A sink's books, as the health page tells them. */
 export type Books = z.infer<typeof sinkBooks>;
 
-/** Reads the health page's part on telemetry. */
-export async function readHealth(url: string): Promise<z.infer<typeof health>["telemetry"]> {
+/** Reads the health page's part on telemetry; a worker that is busy is asked again. */
+export async function readHealth(url: string, tries = 5): Promise<z.infer<typeof health>["telemetry"]> {
   const answer = await fetch(`${url}/health`);
-  return health.parse(await answer.json()).telemetry;
+  const read = health.safeParse(await answer.json());
+  if (!read.success && tries > 1) return readHealth(url, tries - 1);
+  if (!read.success) throw read.error;
+  return read.data.telemetry;
 }
 
 /** The books of every sink, by its name; waits until all of them are as wanted, and throws with them where they never are. */
@@ -50,5 +53,7 @@ export function unaccounted({ received, delivered, pending, rejected, dropped, s
 export async function readMetrics(url: string): Promise<ReadonlyMap<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+  );
 }

@@ -15,7 +15,7 @@ export function startCollector(): Collector {
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
-      const bytes = await request.bytes();
+      const bytes = new Uint8Array(await request.arrayBuffer());
       const plain = request.headers.get("content-encoding") === "gzip" ? Bun.gunzipSync(bytes) : bytes;
       for (const { spanId } of decodeOtlp(new TextDecoder().decode(plain))) spanIds.add(spanId);
       return Response.json({});

@@ -92,7 +92,11 @@ const chunk = (delta: object, finish_reason: string | null = null) => ({
 const forty = [
   ...Array.from({ length: 40 }, (_, index) => chunk({ content: `w${index} ` })),
   chunk({}, "stop"),
-  { model: "gpt-4o-mini-2024-07-18", choices: [], usage: { prompt_tokens: 9, completion_tokens: 40, total_tokens: 49 } },
+  {
+    model: "gpt-4o-mini-2024-07-18",
+    choices: [],
+    usage: { prompt_tokens: 9, completion_tokens: 40, total_tokens: 49 },
+  },
   "[DONE]",
 ].map(dataEvent);
 
@@ -142,8 +146,12 @@ test("of a stream that was left, what the provider had said of its usage stays",
   stage.upstream.answer = () =>
     events(
       [
-        namedEvent({ type: "message_start", message: { model: "claude-sonnet-4-5-20250929", usage } } as { type: string }),
-        namedEvent({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as { type: string }),
+        namedEvent({ type: "message_start", message: { model: "claude-sonnet-4-5-20250929", usage } } as {
+          type: string;
+        }),
+        namedEvent({ type: "content_block_start", index: 0, content_block: { type: "text", text: "" } } as {
+          type: string;
+        }),
         ...Array.from({ length: 40 }, () => namedEvent(text)),
       ],
       10,
@@ -198,10 +206,18 @@ test("a provider that can't be reached arrives as an error with who asked", asyn
 });
 
 test("an answer without a body is recorded", async () => {
-  const removed = await stage.record("/v1/files/file-1", { method: "DELETE", headers }, () => new Response(null, { status: 204 }));
+  const removed = await stage.record(
+    "/v1/files/file-1",
+    { method: "DELETE", headers },
+    () => new Response(null, { status: 204 }),
+  );
   expect(metadata(removed)).toMatchObject({ status: 204, method: "DELETE", outcome: "answered" });
   stage.upstream.answer = () => new Response(null);
-  const asked = await send(port(), { method: "HEAD", target: "/v1/models", headers: Object.entries({ ...headers, "x-request-id": "d".repeat(32) }) });
+  const asked = await send(port(), {
+    method: "HEAD",
+    target: "/v1/models",
+    headers: Object.entries({ ...headers, "x-request-id": "d".repeat(32) }),
+  });
   expect(asked.status).toBe(200);
   expect(metadata(await spanOfTrace("d".repeat(32)))).toMatchObject({ method: "HEAD", status: 200 });
 });

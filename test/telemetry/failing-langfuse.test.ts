@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import { type FakeLangfuse, type FakeLangfuseMode, startFakeLangfuse } from "../fakes/langfuse.ts";
 import { startWeir, waitFor, type Weir } from "../weir.ts";
 import { type Books, readBooks, readMetrics, unaccounted } from "./books.ts";
@@ -65,10 +64,16 @@ const chat = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Is it 
 
 /** Calls both sides in turn, so that whatever else the machine does hits both. */
 async function askBoth(count: number): Promise<void> {
-  for (const [name, side] of [["healthy", healthy], ["spoilt", spoilt]] as const) {
+  for (const [name, side] of [
+    ["healthy", healthy],
+    ["spoilt", spoilt],
+  ] as const) {
     took[name].push(...(await runLoad({ count: count / 2, atOnce: 4 }, () => ask(side))));
   }
-  for (const [name, side] of [["spoilt", spoilt], ["healthy", healthy]] as const) {
+  for (const [name, side] of [
+    ["spoilt", spoilt],
+    ["healthy", healthy],
+  ] as const) {
     took[name].push(...(await runLoad({ count: count / 2, atOnce: 4 }, () => ask(side))));
   }
 }
@@ -80,7 +85,14 @@ async function expectAllDelivered(side: Side): Promise<void> {
   const books = await readBooks(side.weir.url, isSettled, 20_000);
   const count = side.ids.length;
   for (const name of ["file", "langfuse", "otlp"]) {
-    expect(books[name]).toMatchObject({ status: "ok", received: count, delivered: count, rejected: 0, dropped: {}, sampled_out: 0 });
+    expect(books[name]).toMatchObject({
+      status: "ok",
+      received: count,
+      delivered: count,
+      rejected: 0,
+      dropped: {},
+      sampled_out: 0,
+    });
   }
   const spanIds = side.ids.map((id) => id.replaceAll("-", "").slice(16));
   expect(new Set(side.langfuse.spans().map(({ spanId }) => spanId))).toEqual(new Set(spanIds));
@@ -116,7 +128,10 @@ test.each(failures)(
     expect(during["langfuse"]?.pending).toBeGreaterThanOrEqual(200);
     expect(Object.values(during).map(unaccounted)).toEqual([0, 0, 0]);
     if (reason !== "") {
-      await waitFor(async () => (await readBooks(weir.url))["langfuse"]?.status === "failing", "Health says nothing of it");
+      await waitFor(
+        async () => (await readBooks(weir.url))["langfuse"]?.status === "failing",
+        "Health says nothing of it",
+      );
       expect((await readBooks(weir.url))["langfuse"]?.reason).toContain(reason);
     }
     // A request that hangs is cut by its server, as it would be in a restart.
@@ -169,7 +184,9 @@ test("of exchanges that Langfuse takes in part, only the rejected ones stay behi
   langfuse.reset();
   langfuse.mode = "207";
   const before = ids.length;
-  await runLoad({ count: 60, atOnce: 4 }, (index) => ask(spoilt, { ...chat, messages: [{ role: "user", content: index % 20 === 0 ? "reject-me" : "Hi" }] }));
+  await runLoad({ count: 60, atOnce: 4 }, (index) =>
+    ask(spoilt, { ...chat, messages: [{ role: "user", content: index % 20 === 0 ? "reject-me" : "Hi" }] }),
+  );
   const books = await readBooks(weir.url, isSettled);
   langfuse.mode = "ok";
 
@@ -186,7 +203,14 @@ test("the metrics page tells the same counts as the health page", async () => {
   const metrics = await readMetrics(weir.url);
   for (const { name, received, delivered, pending, rejected, sampled_out } of Object.values(books)) {
     const count = (what: string) => metrics.get(`weir_sink_${what}{sink="${name}"}`);
-    expect({ name, received: count("received_total"), delivered: count("delivered_total"), pending: count("pending"), rejected: count("rejected_total"), sampled_out: count("sampled_out_total") }).toEqual({ name, received, delivered, pending, rejected, sampled_out });
+    expect({
+      name,
+      received: count("received_total"),
+      delivered: count("delivered_total"),
+      pending: count("pending"),
+      rejected: count("rejected_total"),
+      sampled_out: count("sampled_out_total"),
+    }).toEqual({ name, received, delivered, pending, rejected, sampled_out });
   }
   expect(metrics.get("weir_capture_lost_total")).toBe(0);
 });

@@ -36,7 +36,11 @@ const whole = {
 };
 const stream = [
   ...parts.map((part) => ({ candidates: [{ content: { role: "model", parts: [part] }, index: 0 }], modelVersion })),
-  { candidates: [{ content: { role: "model", parts: [] }, finishReason: "STOP", index: 0 }], usageMetadata, modelVersion },
+  {
+    candidates: [{ content: { role: "model", parts: [] }, finishReason: "STOP", index: 0 }],
+    usageMetadata,
+    modelVersion,
+  },
 ];
 
 const seen = {
@@ -53,10 +57,16 @@ const seen = {
 };
 
 test("an answer in JSON arrives with its thoughts apart and each token counted once", async () => {
-  const span = await stage.record("/v1beta/models/gemini-2.5-flash:generateContent", { body }, () => Response.json(whole));
+  const span = await stage.record("/v1beta/models/gemini-2.5-flash:generateContent", { body }, () =>
+    Response.json(whole),
+  );
   expect(observation(span)).toMatchObject(seen);
   expect(observation(span)).toMatchObject({ input: { contents } });
-  expect(metadata(span)).toMatchObject({ provider: "gemini", request_model: "gemini-2.5-flash", finish_reason: "STOP" });
+  expect(metadata(span)).toMatchObject({
+    provider: "gemini",
+    request_model: "gemini-2.5-flash",
+    finish_reason: "STOP",
+  });
 });
 
 test.each([1, 19, 100_000])("an event stream in pieces of %d bytes arrives as the same", async (size) => {
@@ -79,7 +89,9 @@ test.each([1, 19, 100_000])("a stream as one JSON array in pieces of %d bytes ar
 
 test("an answer that names no model has the one of the path", async () => {
   const { modelVersion: _, ...unnamed } = whole;
-  const span = await stage.record("/v1beta/models/gemini-2.5-pro:generateContent", { body }, () => Response.json(unnamed));
+  const span = await stage.record("/v1beta/models/gemini-2.5-pro:generateContent", { body }, () =>
+    Response.json(unnamed),
+  );
   expect(observation(span)).toMatchObject({ "model.name": "gemini-2.5-pro", usage_details: seen.usage_details });
 });
 

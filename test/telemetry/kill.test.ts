@@ -21,11 +21,16 @@ beforeAll(() => {
   langfuse = startFakeLangfuse();
   const model = "gpt-4o-mini-2024-07-18";
   const usage = { prompt_tokens: 2, completion_tokens: 3, total_tokens: 5 };
-  const pieces = ["Yes", ", it", " is."].map((content) => dataEvent({ model, choices: [{ index: 0, delta: { content } }] }));
-  const end = [dataEvent({ model, choices: [{ index: 0, delta: {}, finish_reason: "stop" }], usage }), dataEvent("[DONE]")];
+  const pieces = ["Yes", ", it", " is."].map((content) =>
+    dataEvent({ model, choices: [{ index: 0, delta: { content } }] }),
+  );
+  const end = [
+    dataEvent({ model, choices: [{ index: 0, delta: {}, finish_reason: "stop" }], usage }),
+    dataEvent("[DONE]"),
+  ];
   const message = { role: "assistant", content: "Yes, it is. ".repeat(100) };
   upstream.answer = ({ body }) =>
-    body.includes(Buffer.from('"stream":true'))
+    Buffer.from(body).includes('"stream":true')
       ? events([...pieces, ...end], 1)
       : Response.json({ model, choices: [{ index: 0, message, finish_reason: "stop" }], usage });
 });
@@ -35,7 +40,10 @@ afterAll(() => Promise.all([upstream.stop(), langfuse.stop()]));
 /** An exchange whose consumer got its last byte, and when; milliseconds of this process's clock. */
 type Served = { readonly id: string; readonly at: number };
 
-/** Calls without a pause until calls fail, some of them as streams; gives those that were answered to the end. */
+/** More than this would make the processor the bound: what has ended then waits for it, in whatever mode. Milliseconds. */
+const pauseMs = 2;
+
+/** Calls until calls fail, some of them as streams; gives those that were answered to the end. */
 async function callUntilDeath(url: string, prefix: string): Promise<readonly Served[]> {
   const served: Served[] = [];
   const work = async (worker: number): Promise<void> => {
@@ -45,6 +53,7 @@ async function callUntilDeath(url: string, prefix: string): Promise<readonly Ser
       const answer = await callWeir(url, "/v1/chat/completions", { body });
       await answer.arrayBuffer();
       served.push({ id: answer.headers.get("x-weir-exchange-id") ?? "", at: performance.now() });
+      await Bun.sleep(pauseMs);
     }
   };
   await Promise.allSettled(Array.from({ length: 6 }, (_, worker) => work(worker)));
@@ -59,7 +68,12 @@ test.each([
   async (durability, _, mayLoseMs) => {
     const dataDir = mkdtempSync(join(tmpdir(), "weir-killed-"));
     const log = join(dataDir, "exchanges.jsonl");
-    const env = { ...environmentOf(upstream, langfuse), SINKS: "file,langfuse", DATA_DIR: dataDir, DURABILITY: durability };
+    const env = {
+      ...environmentOf(upstream, langfuse),
+      SINKS: "file,langfuse",
+      DATA_DIR: dataDir,
+      DURABILITY: durability,
+    };
     langfuse.reset();
     const owed: string[] = [];
 
@@ -78,13 +92,19 @@ test.each([
     expect(Object.values(books).map(unaccounted)).toEqual([0, 0]);
     await last.stop();
 
-    const written = readFileSync(log, "utf8").trimEnd().split("\n").map((line) => (JSON.parse(line) as { readonly id: string }).id);
+    const written = readFileSync(log, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { readonly id: string }).id);
     const arrived = langfuse.spans().map((span) => String(metadata(span)["exchange_id"]));
     expect(owed.length).toBeGreaterThan(20 * kills);
     const [inFile, inLangfuse] = [new Set(written), new Set(arrived)];
     expect(owed.filter((id) => !inFile.has(id))).toEqual([]);
     expect(owed.filter((id) => !inLangfuse.has(id))).toEqual([]);
-    expect({ file: inFile.size, langfuse: inLangfuse.size }).toEqual({ file: written.length, langfuse: arrived.length });
+    expect({ file: inFile.size, langfuse: inLangfuse.size }).toEqual({
+      file: written.length,
+      langfuse: arrived.length,
+    });
     expect(inLangfuse).toEqual(inFile);
     rmSync(dataDir, { recursive: true, force: true });
   },

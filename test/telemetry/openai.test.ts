@@ -83,7 +83,10 @@ test("a chat answer in JSON arrives as a generation with everything that was sai
 test.each([
   ["event by event", (text: string) => [text]],
   ["byte by byte", (text: string) => cutEvery(1, text)],
-  ["cut inside characters, without spaces after `data:`", (text: string) => cutEvery(7, text.replaceAll("data: ", "data:"))],
+  [
+    "cut inside characters, without spaces after `data:`",
+    (text: string) => cutEvery(7, text.replaceAll("data: ", "data:")),
+  ],
   ["with CRLF", (text: string) => cutEvery(11, text.replaceAll("\n", "\r\n"))],
 ])("a chat answer as a stream, %s, arrives as the same generation", async (_, cut) => {
   const pieces = [
@@ -92,9 +95,13 @@ test.each([
     chunk(0, { reasoning_content: "ask." }),
     chunk(0, { content: "Ra" }),
     chunk(0, { content: "in." }),
-    chunk(0, { tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "weather", arguments: "" } }] }),
+    chunk(0, {
+      tool_calls: [{ index: 0, id: "call_1", type: "function", function: { name: "weather", arguments: "" } }],
+    }),
     chunk(0, { tool_calls: [{ index: 0, function: { arguments: '{"city":"Zü' } }] }),
-    chunk(0, { tool_calls: [{ index: 1, id: "call_2", type: "function", function: { name: "weather", arguments: "" } }] }),
+    chunk(0, {
+      tool_calls: [{ index: 1, id: "call_2", type: "function", function: { name: "weather", arguments: "" } }],
+    }),
     chunk(0, { tool_calls: [{ index: 0, function: { arguments: 'rich"}' } }] }),
     chunk(0, { tool_calls: [{ index: 1, function: { arguments: '{"city":"Genève"}' } }] }),
     chunk(0, {}, "tool_calls"),
@@ -239,9 +246,16 @@ test("asking again for a background response repeats its usage and is paid for n
 
 test("embeddings arrive as an embedding with their number and dimensions, and no vector", async () => {
   const data = [0, 1].map((index) => ({ object: "embedding", index, embedding: [0.1, -0.2, 0.3] }));
-  const answer = { object: "list", data, model: "text-embedding-3-small", usage: { prompt_tokens: 5, total_tokens: 5 } };
-  const span = await stage.record("/v1/embeddings", { body: { model: "text-embedding-3-small", input: ["a", "b"] } }, () =>
-    Response.json(answer),
+  const answer = {
+    object: "list",
+    data,
+    model: "text-embedding-3-small",
+    usage: { prompt_tokens: 5, total_tokens: 5 },
+  };
+  const span = await stage.record(
+    "/v1/embeddings",
+    { body: { model: "text-embedding-3-small", input: ["a", "b"] } },
+    () => Response.json(answer),
   );
   expect(observation(span)).toMatchObject({
     type: "embedding",
@@ -257,7 +271,10 @@ test("embeddings arrive as an embedding with their number and dimensions, and no
 test("speech arrives as its type and size, and without a price that nobody told", async () => {
   const body = { model: "gpt-4o-mini-tts", input: "Hello", voice: "alloy" };
   const span = await stage.record("/v1/audio/speech", { body }, () =>
-    piecewise("audio/mpeg", Array.from({ length: 5 }, () => new Uint8Array(1000))),
+    piecewise(
+      "audio/mpeg",
+      Array.from({ length: 5 }, () => new Uint8Array(1000)),
+    ),
   );
   expect(observation(span)).toMatchObject({
     type: "generation",
@@ -279,7 +296,13 @@ function recording(): FormData {
 }
 
 test("a transcription's form arrives by its fields, its file by name and size, and its tokens are counted", async () => {
-  const told = { type: "tokens", input_tokens: 14, input_token_details: { text_tokens: 4, audio_tokens: 10 }, output_tokens: 5, total_tokens: 19 };
+  const told = {
+    type: "tokens",
+    input_tokens: 14,
+    input_token_details: { text_tokens: 4, audio_tokens: 10 },
+    output_tokens: 5,
+    total_tokens: 19,
+  };
   const span = await stage.record("/v1/audio/transcriptions", { body: recording() }, () =>
     Response.json({ text: "Grüße", usage: told }),
   );
@@ -314,8 +337,13 @@ test("JSON that is nested deeper than it can be written arrives with what is not
     const body = `{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}],"deep":${deep}}`;
     const headers = { "content-type": "application/json" };
     const answer = completion({ role: "assistant", content: "Hello" });
-    const span = await stage.record("/v1/chat/completions", { method: "POST", body, headers }, () => Response.json(answer));
-    expect(observation(span)).toMatchObject({ input: { messages: [{ role: "user", content: "Hi" }] }, usage_details: usageDetails });
+    const span = await stage.record("/v1/chat/completions", { method: "POST", body, headers }, () =>
+      Response.json(answer),
+    );
+    expect(observation(span)).toMatchObject({
+      input: { messages: [{ role: "user", content: "Hi" }] },
+      usage_details: usageDetails,
+    });
   }
 });
 

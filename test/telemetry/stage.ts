@@ -6,8 +6,8 @@ import { startWeir, type Weir } from "../weir.ts";
 /** A consumer's request. */
 export type Call = {
   readonly method?: string;
-  /** An object goes as JSON. */
-  readonly body?: BodyInit | object;
+  /** What is no text and no form goes as JSON. */
+  readonly body?: string | FormData | object;
   readonly headers?: Readonly<Record<string, string>>;
 };
 
@@ -25,7 +25,9 @@ export type Stage = {
 };
 
 /** Starts all three; `env` is the program's, on top of where the others are. */
-export async function openStage({ env = {} }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<Stage> {
+export async function openStage({
+  env = {},
+}: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<Stage> {
   const upstream = startUpstream();
   const langfuse = startFakeLangfuse();
   const weir = await startWeir({ env: { ...environmentOf(upstream, langfuse), ...env } });
@@ -60,16 +62,13 @@ export async function openStage({ env = {} }: { readonly env?: Readonly<Record<s
 
 /** Calls the program as a consumer does, with a POST where there is a body. */
 export function callWeir(url: string, path: string, { method, body, headers = {} }: Call = {}): Promise<Response> {
-  const asJson = body !== undefined && isPlain(body);
+  const sent = typeof body === "string" || body === undefined || body instanceof FormData ? body : JSON.stringify(body);
+  const type: Readonly<Record<string, string>> = typeof sent === "string" ? { "content-type": "application/json" } : {};
   return fetch(`${url}${path}`, {
-    method: method ?? (body === undefined ? "GET" : "POST"),
-    headers: { authorization: "Bearer sk-consumer", ...(asJson ? { "content-type": "application/json" } : {}), ...headers },
-    ...(body === undefined ? {} : { body: asJson ? JSON.stringify(body) : body }),
+    method: method ?? (sent === undefined ? "GET" : "POST"),
+    headers: { authorization: "Bearer sk-consumer", ...type, ...headers },
+    ...(sent === undefined ? {} : { body: sent }),
   });
-}
-
-function isPlain(body: BodyInit | object): body is object {
-  return Object.getPrototypeOf(body) === Object.prototype;
 }
 
 /** Where the program finds its providers and its Langfuse. */

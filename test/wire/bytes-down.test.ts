@@ -16,7 +16,12 @@ const sse: Header = ["content-type", "text/event-stream"];
 
 /** A stream that isn't touched, and one of which the usage event is taken out. */
 const streams: Readonly<Record<string, Request>> = {
-  "an Anthropic stream": { method: "POST", target: "/v1/messages", headers: [json], body: '{"model":"m","stream":true}' },
+  "an Anthropic stream": {
+    method: "POST",
+    target: "/v1/messages",
+    headers: [json],
+    body: '{"model":"m","stream":true}',
+  },
   "a chat stream that was made to tell its usage": {
     method: "POST",
     target: "/v1/chat/completions",
@@ -40,9 +45,9 @@ async function receive(request: Request, pieces: readonly Uint8Array[], headers:
 const event = (n: number) => `{"id":"c","choices":[{"index":0,"delta":{"content":"${n} é 😀"}}]}`;
 
 const texts: Readonly<Record<string, string>> = {
-  "LF": `data: ${event(1)}\n\ndata:${event(2)}\n\ndata: [DONE]\n\n`,
-  "CRLF": `data: ${event(1)}\r\n\r\ndata: ${event(2)}\r\n\r\ndata: [DONE]\r\n\r\n`,
-  "CR": `data: ${event(1)}\r\rdata: ${event(2)}\r\rdata: [DONE]\r\r`,
+  LF: `data: ${event(1)}\n\ndata:${event(2)}\n\ndata: [DONE]\n\n`,
+  CRLF: `data: ${event(1)}\r\n\r\ndata: ${event(2)}\r\n\r\ndata: [DONE]\r\n\r\n`,
+  CR: `data: ${event(1)}\r\rdata: ${event(2)}\r\rdata: [DONE]\r\r`,
   "all three ends of a line": `data: ${event(1)}\r\n\ndata: ${event(2)}\n\r\ndata: [DONE]\r\n\r`,
   "comments and pings": `: hello\n\n:\n\ndata: ${event(1)}\n\nevent: ping\ndata: {}\n\n: bye\n\n`,
   "a byte order mark": `\ufeffdata: ${event(1)}\n\n`,
@@ -65,7 +70,10 @@ for (const [stream, request] of Object.entries(streams)) {
       });
 
       test.concurrent(`with ${what}, written byte by byte`, async () => {
-        const answer = await receive(request, [...bytes].map((byte) => Uint8Array.of(byte)));
+        const answer = await receive(
+          request,
+          [...bytes].map((byte) => Uint8Array.of(byte)),
+        );
         expect(answer.text).toBe(text);
         expect(answer.end).toBe("clean");
       });
@@ -73,7 +81,13 @@ for (const [stream, request] of Object.entries(streams)) {
 
     test.concurrent("with an event of 10 MB", async () => {
       const text = `data: {"choices":[{"delta":{"content":"${"x".repeat(10_000_000)}"}}]}\n\ndata: [DONE]\n\n`;
-      const answer = await receive(request, slices(Buffer.from(text), Array.from({ length: 200 }, () => 65_536)));
+      const answer = await receive(
+        request,
+        slices(
+          Buffer.from(text),
+          Array.from({ length: 200 }, () => 65_536),
+        ),
+      );
       expect(hash(answer.body)).toBe(hash(text));
     });
   });
@@ -103,7 +117,14 @@ test.concurrent("20 MB of binary arrive as they are, with their length or in chu
   const headers: Header[] = [["content-type", "application/octet-stream"]];
   const whole = await wire.exchange({ target: "/v1/files/f/content" }, (seen) => seen.answer({ headers, body: bytes }));
   expect(hash(whole.answer.body)).toBe(hash(bytes));
-  const chunks = await receive({ target: "/v1/files/f/content" }, slices(bytes, Array.from({ length: 400 }, () => 50_001)), headers);
+  const chunks = await receive(
+    { target: "/v1/files/f/content" },
+    slices(
+      bytes,
+      Array.from({ length: 400 }, () => 50_001),
+    ),
+    headers,
+  );
   expect(hash(chunks.body)).toBe(hash(bytes));
 });
 
@@ -127,7 +148,8 @@ test.concurrent("trailers are dropped, and nothing but them", async () => {
 });
 
 test.concurrent("answers without a body have none, and a HEAD keeps its length", async () => {
-  const bare = (status: string) => (seen: { write: (bytes: string) => void }) => seen.write(`HTTP/1.1 ${status}\r\netag: "e"\r\n\r\n`);
+  const bare = (status: string) => (seen: { write: (bytes: string) => void }) =>
+    seen.write(`HTTP/1.1 ${status}\r\netag: "e"\r\n\r\n`);
   const none = await wire.exchange({ method: "DELETE", target: "/v1/files/f" }, bare("204 No Content"));
   expect([none.answer.status, none.answer.header("etag"), none.answer.body.length]).toEqual([204, '"e"', 0]);
   const same = await wire.exchange({ target: "/v1/files/f" }, bare("304 Not Modified"));
@@ -185,7 +207,13 @@ const stream = fc
     fc.record({
       field: fc.constantFrom("data: ", "data:", ": ", "event: x\ndata: ", "id:", "usage"),
       text: fc.oneof(
-        fc.constantFrom(event(1), '{"choices":[]}', '{"usage":null,"choices":[{}]}', "[DONE]", '{"choices":[{}],"usage":{"total_tokens":1}}'),
+        fc.constantFrom(
+          event(1),
+          '{"choices":[]}',
+          '{"usage":null,"choices":[{}]}',
+          "[DONE]",
+          '{"choices":[{}],"usage":{"total_tokens":1}}',
+        ),
         fc.string({ unit: "binary" }).map((text) => text.replaceAll(/[\r\n]/g, " ")),
       ),
       end: fc.constantFrom("\n\n", "\r\n\r\n", "\r\r", "\n", "\r\n\n"),

@@ -17,20 +17,22 @@ const json: Header = ["content-type", "application/json"];
 async function deliver(request: Request): Promise<{ body: Buffer; seen: Seen }> {
   const { answer, seen } = await wire.exchange({ method: "POST", target: "/v1/responses", ...request });
   const [only] = seen;
-  if (only === undefined || seen.length > 1) throw new Error(`${seen.length} requests arrived; answer ${answer.status} ${answer.text}`);
+  if (only === undefined || seen.length > 1)
+    throw new Error(`${seen.length} requests arrived; answer ${answer.status} ${answer.text}`);
   return { body: await only.body, seen: only };
 }
 
 const documents: Readonly<Record<string, string>> = {
   "odd spacing and key order": '\r\n{ "z" :1,\t"model"\n:\r"m" , "a":[ ],"stream" :  false }\n\n',
   "duplicate keys": '{"model":"a","model":"b","stream":false,"stream":false,"x":1,"x":2}',
-  "numbers in every form": '{"model":"m","n":[1e5,1E+5,-0,0.10,12345678901234567890,1.0,5e-324,123456789012345678901234567890.5]}',
-  "escapes": String.raw`{"mode\u006c":"\u00e9\ud83d\ude00\/\b\f","lone":"\ud800","é":"ü 😀"}`,
+  "numbers in every form":
+    '{"model":"m","n":[1e5,1E+5,-0,0.10,12345678901234567890,1.0,5e-324,123456789012345678901234567890.5]}',
+  escapes: String.raw`{"mode\u006c":"\u00e9\ud83d\ude00\/\b\f","lone":"\ud800","é":"ü 😀"}`,
   "no JSON at all": '{"model": nope, "stream": tru',
   "a byte order mark": '\ufeff{"model":"m"}',
   "invalid UTF-8": Buffer.from([0x7b, 0x22, 0xff, 0xc0, 0x22, 0x3a, 0x31, 0x7d]).toString("latin1"),
   "an array": "[1, 2,3 ]",
-  "nothing": "",
+  nothing: "",
 };
 
 describe("a JSON request arrives byte for byte", () => {
@@ -84,11 +86,28 @@ test.concurrent("an empty POST arrives empty, and a DELETE with its body", async
   expect(deleted.body.toString()).toBe('{"why":"because"}');
 });
 
+test.concurrent("a consumer that waits for 100 Continue gets it, and its body arrives", async () => {
+  const headers: Header[] = [
+    ["content-type", "application/octet-stream"],
+    ["content-length", "5"],
+    ["expect", "100-continue"],
+  ];
+  const running = wire.open({ method: "POST", target: "/v1/files", headers });
+  const said = await new Promise<string>((resolve) =>
+    running.socket.once("data", (bytes: Buffer) => resolve(bytes.toString())),
+  );
+  expect(said).toStartWith("HTTP/1.1 100 Continue\r\n");
+  running.write("hello");
+  expect((await running.answer).status).toBe(200);
+  const seen = await running.arrived();
+  expect([(await seen.body).toString(), seen.header("expect")]).toEqual(["hello", undefined]);
+});
+
 const uploads: Readonly<Record<string, readonly Header[]>> = {
-  "multipart": [["content-type", "multipart/form-data; boundary=b"]],
-  "binary": [["content-type", "application/octet-stream"]],
-  "sound": [["content-type", "audio/wav"]],
-  "untyped": [],
+  multipart: [["content-type", "multipart/form-data; boundary=b"]],
+  binary: [["content-type", "application/octet-stream"]],
+  sound: [["content-type", "audio/wav"]],
+  untyped: [],
 };
 
 describe("the upstream sees the first byte of an upload before the consumer has sent the last", () => {
@@ -123,14 +142,25 @@ describe("the upstream sees the first byte of an upload before the consumer has 
 test("whatever the body, its type and its coding, it arrives byte for byte", async () => {
   const type = fc.constantFrom("application/json", "text/plain", "application/json; charset=utf-16", "image/png");
   const coding = fc.constantFrom(undefined, ...Object.keys(codings), "aws-chunked");
-  const target = fc.constantFrom("/v1/chat/completions", "/v1/messages", "/v1beta/models/m:generateContent", "/v1/files");
-  const body = fc.oneof(fc.uint8Array({ maxLength: 5000 }), fc.json().map((text) => Buffer.from(text)));
+  const target = fc.constantFrom(
+    "/v1/chat/completions",
+    "/v1/messages",
+    "/v1beta/models/m:generateContent",
+    "/v1/files",
+  );
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 5000 }),
+    fc.json().map((text) => Buffer.from(text)),
+  );
   const request = fc.record({ type, coding, target, body, cut: fc.option(fc.integer({ min: 1, max: 200 })) });
   await fc.assert(
     fc.asyncProperty(request, async ({ type: contentType, coding: contentCoding, target: path, body: bytes, cut }) => {
       const headers: Header[] = [["content-type", contentType]];
       if (contentCoding !== undefined) headers.push(["content-encoding", contentCoding]);
-      const pieces = cut === null ? undefined : Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) => bytes.subarray(at * cut, (at + 1) * cut));
+      const pieces =
+        cut === null
+          ? undefined
+          : Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) => bytes.subarray(at * cut, (at + 1) * cut));
       const sent = pieces === undefined ? { body: bytes } : { chunks: pieces };
       const { body: arrived } = await deliver({ target: path, headers, ...sent });
       expect(hash(arrived)).toBe(hash(bytes));

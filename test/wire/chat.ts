@@ -1,3 +1,4 @@
+import type { Exchange } from "../../src/domain/exchange.ts";
 import type { Request } from "./client.ts";
 
 /** What is the same in each family's streams: the call, its events, and how its usage is told. */
@@ -62,9 +63,13 @@ export const gemini: Family = {
   say: (text) =>
     `data: {"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":"${text}"}]}}],"modelVersion":"gemini-2.5-flash"}\r\n\r\n`,
   first: "",
-  last:
-    'data: {"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":5,"totalTokenCount":17},"modelVersion":"gemini-2.5-flash"}\r\n\r\n',
+  last: 'data: {"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":""}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":5,"totalTokenCount":17},"modelVersion":"gemini-2.5-flash"}\r\n\r\n',
 };
 
 /** All of them. */
 export const families: readonly Family[] = [openai, anthropic, gemini];
+
+/** The text that a record has of its first choice. */
+export function textOf({ output }: Exchange): string {
+  return output?.kind === "choices" ? (output.choices[0]?.text ?? "") : "";
+}

@@ -22,8 +22,10 @@ const origin: Header = ["origin", app];
 const key: Header = ["authorization", `Bearer ${gateKey}`];
 const call: Request = { method: "POST", target: "/v1/responses", headers: [origin, key], body: "{}" };
 
-const cors = (answer: Answer) => answer.headers.filter(([name]) => /^access-control-/i.test(name)).map(([name]) => name.toLowerCase());
-const exposed = (answer: Answer) => (answer.header("access-control-expose-headers") ?? "").toLowerCase().split(/, ?/).toSorted();
+const cors = (answer: Answer) =>
+  answer.headers.filter(([name]) => /^access-control-/i.test(name)).map(([name]) => name.toLowerCase());
+const exposed = (answer: Answer) =>
+  (answer.header("access-control-expose-headers") ?? "").toLowerCase().split(/, ?/).toSorted();
 
 describe("every answer to a request with an Origin may be read by a page", () => {
   const answers: Readonly<Record<string, Request>> = {
@@ -107,7 +109,10 @@ test.concurrent("an upstream's own CORS headers give way to ours, and pass where
   const { answer: plain } = await any.exchange({ ...call, headers: [key] }, speaksCors);
   expect(plain.header("access-control-allow-origin")).toBe("https://provider.example");
   const { answer: both } = await listed.exchange({ ...call, headers: [origin] }, speaksCors);
-  expect([both.header("vary")?.toLowerCase().split(", ").toSorted(), both.header("access-control-allow-origin")]).toEqual([["accept-encoding", "origin"], app]);
+  expect([
+    both.header("vary")?.toLowerCase().split(", ").toSorted(),
+    both.header("access-control-allow-origin"),
+  ]).toEqual([["accept-encoding", "origin"], app]);
 });
 
 describe("a preflight", () => {
@@ -122,7 +127,13 @@ describe("a preflight", () => {
     ],
   });
 
-  for (const target of ["/v1/chat/completions", "/v1/messages", "/openai/v1/models", "/v1beta/models/m:generateContent?key=x", "/health"]) {
+  for (const target of [
+    "/v1/chat/completions",
+    "/v1/messages",
+    "/openai/v1/models",
+    "/v1beta/models/m:generateContent?key=x",
+    "/health",
+  ]) {
     test.concurrent(`to ${target} is answered before anybody is asked who they are`, async () => {
       const { answer, seen } = await any.exchange(preflight(target));
       expect(seen.length).toBe(0);
@@ -156,7 +167,11 @@ describe("a preflight", () => {
 });
 
 test.concurrent("any other OPTIONS is forwarded", async () => {
-  for (const headers of [[key], [key, origin], [key, ["access-control-request-method", "POST"]]] as readonly (readonly Header[])[]) {
+  for (const headers of [
+    [key],
+    [key, origin],
+    [key, ["access-control-request-method", "POST"]],
+  ] as readonly (readonly Header[])[]) {
     const { answer, seen } = await any.exchange({ method: "OPTIONS", target: "/v1/models", headers }, (one) =>
       one.answer({ headers: [["allow", "GET"]] }),
     );

@@ -27,7 +27,9 @@ const setups = {
 type Setup = keyof typeof setups;
 const wires = new Map<Setup, Wire>();
 beforeAll(async () => {
-  const opened = Object.entries(setups).map(async ([name, options]) => wires.set(name as Setup, await openWire(options)));
+  const opened = Object.entries(setups).map(async ([name, options]) =>
+    wires.set(name as Setup, await openWire(options)),
+  );
   await Promise.all(opened);
 });
 afterAll(async () => {
@@ -54,7 +56,11 @@ const families = {
     path: "/v1/messages",
     place: (seen: Seen) => seen.header("x-api-key"),
     key: "op-anthropic",
-    refusal: (type: string) => ({ type: "error", error: { type, message: expect.any(String) }, request_id: expect.any(String) }),
+    refusal: (type: string) => ({
+      type: "error",
+      error: { type, message: expect.any(String) },
+      request_id: expect.any(String),
+    }),
   },
   gemini: {
     target: "/gemini/v1beta/models/m:generateContent",
@@ -74,7 +80,7 @@ const families = {
 
 type Place = (credential: string) => { readonly headers?: readonly Header[]; readonly query?: string };
 const places: Readonly<Record<string, Place>> = {
-  "Authorization": (credential) => ({ headers: [["authorization", `Bearer ${credential}`]] }),
+  Authorization: (credential) => ({ headers: [["authorization", `Bearer ${credential}`]] }),
   "Authorization, in small letters": (credential) => ({ headers: [["AUTHORIZATION", `bearer ${credential}`]] }),
   "x-api-key": (credential) => ({ headers: [["x-api-key", credential]] }),
   "x-goog-api-key": (credential) => ({ headers: [["x-goog-api-key", credential]] }),
@@ -120,7 +126,9 @@ for (const [family, { target, path, place: keyPlace, key }] of Object.entries(fa
       test.concurrent(`a wrong key in ${where} is refused in the shape of its API`, async () => {
         const answer = await refuse("gated", request(target, place("wrong")));
         expect(codeOf(answer)).toBe("401 invalid_api_key");
-        expect(answer.json()).toEqual(families[family as keyof typeof families].refusal("authentication_error", "invalid_api_key"));
+        expect(answer.json()).toEqual(
+          families[family as keyof typeof families].refusal("authentication_error", "invalid_api_key"),
+        );
         expect(answer.header("content-type")).toStartWith("application/json");
         expect(answer.header("x-weir-exchange-id")).toBeString();
         expect(answer.header("x-request-id")).toBeString();
@@ -129,9 +137,17 @@ for (const [family, { target, path, place: keyPlace, key }] of Object.entries(fa
     }
 
     test.concurrent("a placeholder beside the gate key doesn't matter, and goes no further", async () => {
-      const all = Object.values(places).slice(2, 6).flatMap((place) => place("placeholder").headers ?? []);
-      const sent = request(target, { headers: [["authorization", `Bearer ${gateKey}`], ...all], query: "key=placeholder" });
-      const seen = await pass("gated", { ...sent, headers: sent.headers?.filter(([name]) => name !== "x-weir-key") ?? [] });
+      const all = Object.values(places)
+        .slice(2, 6)
+        .flatMap((place) => place("placeholder").headers ?? []);
+      const sent = request(target, {
+        headers: [["authorization", `Bearer ${gateKey}`], ...all],
+        query: "key=placeholder",
+      });
+      const seen = await pass("gated", {
+        ...sent,
+        headers: sent.headers?.filter(([name]) => name !== "x-weir-key") ?? [],
+      });
       expect(keyPlace(seen)).toBe(key);
       expect(seen.head).not.toContain("placeholder");
     });
@@ -142,19 +158,37 @@ for (const [family, { target, path, place: keyPlace, key }] of Object.entries(fa
   });
 }
 
-const nearly = [gateKey.slice(0, -1), `${gateKey}x`, gateKey.toLowerCase(), ` ${gateKey} x`, `${gateKey},${gateKey}`, ""];
+const nearly = [
+  gateKey.slice(0, -1),
+  `${gateKey}x`,
+  gateKey.toLowerCase(),
+  ` ${gateKey} x`,
+  `${gateKey},${gateKey}`,
+  "",
+];
 
 for (const wrong of nearly) {
   test.concurrent(`${JSON.stringify(wrong)} is not the gate key`, async () => {
     for (const { target } of Object.values(families)) {
-      expect((await refuse("gated", request(target, { headers: [["authorization", `Bearer ${wrong}`]] }))).status).toBe(401);
+      expect((await refuse("gated", request(target, { headers: [["authorization", `Bearer ${wrong}`]] }))).status).toBe(
+        401,
+      );
       expect((await refuse("gated", request(target, { headers: [["x-api-key", wrong]] }))).status).toBe(401);
     }
   });
 }
 
 test.concurrent("a provider's key goes where its configuration says, and nowhere else", async () => {
-  const send = (target: string) => pass("gated", request(target, { headers: [["x-weir-key", gateKey], ["authorization", "Bearer own"]] }));
+  const send = (target: string) =>
+    pass(
+      "gated",
+      request(target, {
+        headers: [
+          ["x-weir-key", gateKey],
+          ["authorization", "Bearer own"],
+        ],
+      }),
+    );
   const asked = await send("/asked/v1/responses?a=1");
   expect([asked.target, asked.head.includes("own")]).toEqual(["/v1/responses?a=1&key=op-other", false]);
   const azure = await send("/azure/v1/responses");
@@ -166,14 +200,23 @@ test.concurrent("a provider's key goes where its configuration says, and nowhere
 describe("a gate without operator's keys", () => {
   test.concurrent("the gate key alone has nothing to go up with", async () => {
     for (const { target } of Object.values(families)) {
-      expect(codeOf(await refuse("keyless", request(target, { headers: [["x-weir-key", gateKey]] })))).toBe("401 provider_key_missing");
-      expect(codeOf(await refuse("keyless", request(target, { headers: [["authorization", `Bearer ${gateKey}`]] })))).toBe("401 provider_key_missing");
+      expect(codeOf(await refuse("keyless", request(target, { headers: [["x-weir-key", gateKey]] })))).toBe(
+        "401 provider_key_missing",
+      );
+      expect(
+        codeOf(await refuse("keyless", request(target, { headers: [["authorization", `Bearer ${gateKey}`]] }))),
+      ).toBe("401 provider_key_missing");
     }
   });
 
   test.concurrent("in x-weir-key it leaves the other places to the consumer's own key, which goes up where and how it came", async () => {
     for (const { target, path } of Object.values(families)) {
-      for (const own of [["authorization", "Bearer sk-ant-oat01-own"], ["x-api-key", "own"], ["x-goog-api-key", "own"], ["api-key", "own"]] as const) {
+      for (const own of [
+        ["authorization", "Bearer sk-ant-oat01-own"],
+        ["x-api-key", "own"],
+        ["x-goog-api-key", "own"],
+        ["api-key", "own"],
+      ] as const) {
         const seen = await pass("keyless", request(target, { headers: [["x-weir-key", gateKey], own] }));
         expect(seen.header(own[0])).toBe(own[1]);
         expect(seen.head).not.toContain(gateKey);
@@ -184,12 +227,17 @@ describe("a gate without operator's keys", () => {
   });
 
   test.concurrent("in any other place what stands beside it is a placeholder", async () => {
-    const headers: Header[] = [["authorization", `Bearer ${gateKey}`], ["x-api-key", "placeholder"]];
+    const headers: Header[] = [
+      ["authorization", `Bearer ${gateKey}`],
+      ["x-api-key", "placeholder"],
+    ];
     expect(codeOf(await refuse("keyless", request("/v1/messages", { headers })))).toBe("401 provider_key_missing");
   });
 
   test.concurrent("the consumer's own key without the gate key doesn't pass", async () => {
-    expect(codeOf(await refuse("keyless", request("/v1/messages", { headers: [["x-api-key", "own"]] })))).toBe("401 invalid_api_key");
+    expect(codeOf(await refuse("keyless", request("/v1/messages", { headers: [["x-api-key", "own"]] })))).toBe(
+      "401 invalid_api_key",
+    );
   });
 });
 
@@ -222,7 +270,9 @@ describe("where anybody may call", () => {
   }
 
   test.concurrent("x-weir-key never goes up", async () => {
-    expect((await pass("open", request("/v1/responses", { headers: [["x-weir-key", "anything"]] }))).head).not.toContain("anything");
+    expect(
+      (await pass("open", request("/v1/responses", { headers: [["x-weir-key", "anything"]] }))).head,
+    ).not.toContain("anything");
   });
 });
 
@@ -244,7 +294,11 @@ describe("the management token is refused, wherever it stands and whoever may ca
 });
 
 test.concurrent("a secret behind another key in the query is found too", async () => {
-  for (const [setup, secret] of [["open", management], ["gated", management], ["open", "sk-weir-0123456789"]] as const) {
+  for (const [setup, secret] of [
+    ["open", management],
+    ["gated", management],
+    ["open", "sk-weir-0123456789"],
+  ] as const) {
     expect((await refuse(setup, request("/v1/responses", { query: `key=own&key=${secret}` }))).status).toBe(401);
   }
   const seen = await pass("gated", request("/openai/v1/responses", { query: `key=own&a=1&key=${gateKey}&key=` }));
@@ -295,39 +349,73 @@ describe("no web page spends the operator's money", () => {
       for (const { target } of Object.values(families)) {
         expect(codeOf(await refuse("paid", request(target, { headers })))).toBe("403 origin_not_allowed");
       }
-      expect(codeOf(await refuse("paid", { method: "GET", target: "/v1/models", headers }))).toBe("403 origin_not_allowed");
+      expect(codeOf(await refuse("paid", { method: "GET", target: "/v1/models", headers }))).toBe(
+        "403 origin_not_allowed",
+      );
     });
 
     test.concurrent(`a request with ${what} passes with the consumer's own key, or the gate key`, async () => {
-      expect((await pass("open", request("/v1/responses", { headers: [...headers, ["x-api-key", "own"]] }))).header("x-api-key")).toBe("own");
-      expect((await pass("gated", request("/v1/responses", { headers: [...headers, ["x-api-key", gateKey]] }))).header("authorization")).toBe("Bearer op-openai");
+      expect(
+        (await pass("open", request("/v1/responses", { headers: [...headers, ["x-api-key", "own"]] }))).header(
+          "x-api-key",
+        ),
+      ).toBe("own");
+      expect(
+        (await pass("gated", request("/v1/responses", { headers: [...headers, ["x-api-key", gateKey]] }))).header(
+          "authorization",
+        ),
+      ).toBe("Bearer op-openai");
     });
   }
 
   test.concurrent("an origin that the operator names may", async () => {
-    const seen = await pass("shared", request("/v1/responses", { headers: [["origin", "https://app.example"], ["sec-fetch-site", "cross-site"]] }));
+    const seen = await pass(
+      "shared",
+      request("/v1/responses", {
+        headers: [
+          ["origin", "https://app.example"],
+          ["sec-fetch-site", "cross-site"],
+        ],
+      }),
+    );
     expect(seen.header("authorization")).toBe("Bearer op-openai");
     for (const origin of ["https://evil.example", "https://app.example.evil.example", "http://app.example"]) {
-      expect(codeOf(await refuse("shared", request("/v1/responses", { headers: [["origin", origin]] })))).toBe("403 origin_not_allowed");
+      expect(codeOf(await refuse("shared", request("/v1/responses", { headers: [["origin", origin]] })))).toBe(
+        "403 origin_not_allowed",
+      );
     }
   });
 
   test.concurrent("a program on this machine may, by any of its names", async () => {
     for (const host of ["127.0.0.1", "localhost", "localhost:3000", "[::1]:3000", "127.1.2.3", "weir.localhost"]) {
-      expect((await pass("paid", request("/v1/responses", { headers: [["host", host]] }))).header("authorization")).toBe("Bearer op-openai");
+      expect(
+        (await pass("paid", request("/v1/responses", { headers: [["host", host]] }))).header("authorization"),
+      ).toBe("Bearer op-openai");
     }
-    expect((await pass("paid", request("/v1/responses", { headers: [["sec-fetch-site", "none"]] }))).upstream).toBe("openai");
+    expect((await pass("paid", request("/v1/responses", { headers: [["sec-fetch-site", "none"]] }))).upstream).toBe(
+      "openai",
+    );
   });
 
   test.concurrent("behind ALLOW_OPEN_RELAY on every address any Host may, and still no page", async () => {
-    expect((await pass("relay", request("/v1/responses", { headers: [["host", "gateway.internal"]] }))).header("authorization")).toBe("Bearer op-openai");
-    expect(codeOf(await refuse("relay", request("/v1/responses", { headers: [["origin", "https://evil.example"]] })))).toBe("403 origin_not_allowed");
+    expect(
+      (await pass("relay", request("/v1/responses", { headers: [["host", "gateway.internal"]] }))).header(
+        "authorization",
+      ),
+    ).toBe("Bearer op-openai");
+    expect(
+      codeOf(await refuse("relay", request("/v1/responses", { headers: [["origin", "https://evil.example"]] }))),
+    ).toBe("403 origin_not_allowed");
   });
 });
 
 test.concurrent("Claude Code's probes pass a gate without a credential, and with none go up", async () => {
   for (const target of ["/", "/api/hello"]) {
-    for (const headers of [[], [["x-api-key", gateKey]], [["authorization", "Bearer own"]]] as readonly (readonly Header[])[]) {
+    for (const headers of [
+      [],
+      [["x-api-key", gateKey]],
+      [["authorization", "Bearer own"]],
+    ] as readonly (readonly Header[])[]) {
       const seen = await pass("gated", { method: "HEAD", target, headers });
       expect(seen.head).not.toMatch(/authorization|api-key|op-|gate-/i);
     }

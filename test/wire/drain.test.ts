@@ -21,7 +21,12 @@ function stream(wire: Wire, words: number) {
 
 /** Whether a new connection is refused. */
 async function isRefused(port: number): Promise<true | undefined> {
-  return (await send(port, { target: "/live" }, 1000).then(({ status }) => status, () => 0)) === 0 ? true : undefined;
+  return (await send(port, { target: "/live" }, 1000).then(
+    ({ status }) => status,
+    () => 0,
+  )) === 0
+    ? true
+    : undefined;
 }
 
 test.concurrent("an idle program ends within a second of SIGTERM or SIGINT, with 0", async () => {
@@ -37,16 +42,23 @@ test.concurrent("what is in flight at SIGTERM finishes and is recorded, new conn
   await using wire = await openWire();
   const { weir } = wire;
   const running = stream(wire, 10);
-  const slow = wire.open({ method: "POST", target: "/v1/responses", headers: [["content-type", "application/json"]], body: "{}" }, async (seen) => {
-    await Bun.sleep(900);
-    seen.answer({ body: '{"id":"r"}' });
-  });
+  const slow = wire.open(
+    { method: "POST", target: "/v1/responses", headers: [["content-type", "application/json"]], body: "{}" },
+    async (seen) => {
+      await Bun.sleep(900);
+      seen.answer({ body: '{"id":"r"}' });
+    },
+  );
   await running.until("w1");
   await slow.arrived();
   weir.signal("SIGTERM");
   await waitFor(() => isRefused(weir.port), "New connections are still taken");
   const [streamed, answered] = await Promise.all([running.answer, slow.answer]);
-  expect([streamed.end, streamed.text.includes("w9"), streamed.text.endsWith("[DONE]\n\n")]).toEqual(["clean", true, true]);
+  expect([streamed.end, streamed.text.includes("w9"), streamed.text.endsWith("[DONE]\n\n")]).toEqual([
+    "clean",
+    true,
+    true,
+  ]);
   expect([answered.status, answered.text]).toEqual([200, '{"id":"r"}']);
   const ended = performance.now();
   expect(await weir.exited).toBe(0);
@@ -64,9 +76,16 @@ test.concurrent("for DRAIN_DELAY_MS readiness is 503 and liveness 200, calls are
   expect(before.answer.header("connection")).not.toBe("close");
   weir.signal("SIGTERM");
   const asked = performance.now();
-  await waitFor(async () => ((await send(weir.port, { target: "/ready" })).status === 503 ? true : undefined), "It is still ready");
+  await waitFor(
+    async () => ((await send(weir.port, { target: "/ready" })).status === 503 ? true : undefined),
+    "It is still ready",
+  );
   const ready = await send(weir.port, { target: "/ready" });
-  expect([ready.status, ready.header("retry-after") !== undefined, ready.header("connection")]).toEqual([503, true, "close"]);
+  expect([ready.status, ready.header("retry-after") !== undefined, ready.header("connection")]).toEqual([
+    503,
+    true,
+    "close",
+  ]);
   expect((await send(weir.port, { target: "/live" })).status).toBe(200);
   const { answer } = await wire.exchange({ target: "/v1/models" });
   expect([answer.status, answer.header("connection")]).toEqual([200, "close"]);
@@ -91,7 +110,11 @@ test.concurrent("a kept connection is told to close, and gets no call half done"
     bytes += data.toString();
   });
   if (kept.socket.writable) kept.write(writeRequest({ target: "/ready" }));
-  await waitFor(() => (bytes !== "" || kept.socket.destroyed || kept.socket.readableEnded ? true : undefined), "The connection is neither answered nor closed", 3000);
+  await waitFor(
+    () => (bytes !== "" || kept.socket.destroyed || kept.socket.readableEnded ? true : undefined),
+    "The connection is neither answered nor closed",
+    3000,
+  );
   if (bytes !== "") expect(bytes).toMatch(/^HTTP\/1\.1 503[^]*connection: close/i);
   expect((await running.answer).end).toBe("clean");
   expect(await weir.exited).toBe(0);
@@ -154,7 +177,10 @@ describe("WebSockets", () => {
     upstream.scripts.set("busy", {
       message: (socket) => {
         socket.send(event("response.created"));
-        setTimeout(() => socket.send(event("response.done", { usage: { total_tokens: 3, input_tokens: 1, output_tokens: 2 } })), 800);
+        setTimeout(
+          () => socket.send(event("response.done", { usage: { total_tokens: 3, input_tokens: 1, output_tokens: 2 } })),
+          800,
+        );
       },
     });
     const connect = (script: string) => openConsumer(`${weir.url.replace("http", "ws")}/v1/realtime?script=${script}`);
@@ -168,7 +194,10 @@ describe("WebSockets", () => {
     expect((await busy.closed).code).toBe(1001);
     expect(busy.received.length).toBe(2);
     expect(await weir.exited).toBe(0);
-    expect((await weir.records()).find(({ response_id }) => response_id === "r1")).toMatchObject({ outcome: "answered", usage: { total: 3 } });
+    expect((await weir.records()).find(({ response_id }) => response_id === "r1")).toMatchObject({
+      outcome: "answered",
+      usage: { total: 3 },
+    });
     await upstream.stop();
   }, 10_000);
 });

@@ -12,8 +12,9 @@ afterAll(() => wire[Symbol.asyncDispose]());
 
 /** An answer with these headers, as the consumer gets it. */
 async function receive(headers: readonly Header[], sent: readonly Header[] = [], status = "200 OK"): Promise<Answer> {
-  const { answer } = await wire.exchange({ method: "POST", target: "/v1/responses", headers: sent, body: "{}" }, (seen) =>
-    seen.answer({ status, headers: [["content-type", "application/json"], ...headers] }),
+  const { answer } = await wire.exchange(
+    { method: "POST", target: "/v1/responses", headers: sent, body: "{}" },
+    (seen) => seen.answer({ status, headers: [["content-type", "application/json"], ...headers] }),
   );
   return answer;
 }
@@ -50,8 +51,16 @@ test.concurrent("what the upstream says comes down as it is", async () => {
 
 test.concurrent("nothing is added but ids and timing", async () => {
   const answer = await receive(passing);
-  const added = answer.headers.map(([name]) => name.toLowerCase()).filter((name) => passing.every(([known]) => known !== name));
-  expect(added.toSorted()).toEqual(["content-length", "content-type", "server-timing", "x-weir-exchange-id", "x-weir-trace-id"]);
+  const added = answer.headers
+    .map(([name]) => name.toLowerCase())
+    .filter((name) => passing.every(([known]) => known !== name));
+  expect(added.toSorted()).toEqual([
+    "content-length",
+    "content-type",
+    "server-timing",
+    "x-weir-exchange-id",
+    "x-weir-trace-id",
+  ]);
 });
 
 test.concurrent("cookies come down apart", async () => {
@@ -104,7 +113,8 @@ test.concurrent("server-timing tells our time and the upstream's, beside what th
 });
 
 test.concurrent("x-request-id is ours only where the upstream sent none", async () => {
-  const values = (answer: Answer) => answer.headers.filter(([name]) => name.toLowerCase() === "x-request-id").map(([, value]) => value);
+  const values = (answer: Answer) =>
+    answer.headers.filter(([name]) => name.toLowerCase() === "x-request-id").map(([, value]) => value);
   expect(values(await receive([["x-request-id", "req_up"]], [["x-request-id", "mine"]]))).toEqual(["req_up"]);
   expect(values(await receive([])).length).toBe(1);
 });
@@ -137,7 +147,10 @@ describe("the trace id", () => {
   });
 
   test.concurrent("is a traceparent's, whose span is the parent", async () => {
-    expect(await traceOf([["traceparent", parent]])).toMatchObject({ trace_id: hex, parent_span_id: "00f067aa0ba902b7" });
+    expect(await traceOf([["traceparent", parent]])).toMatchObject({
+      trace_id: hex,
+      parent_span_id: "00f067aa0ba902b7",
+    });
   });
 
   test.concurrent("is X-Request-Id's where both come, and traceparent is a link", async () => {
@@ -178,8 +191,14 @@ test.concurrent("103 Early Hints don't take the place of the answer", async () =
 
 test("RESPONSE_USAGE_HEADERS adds the usage of a JSON answer, and leaves streams alone", async () => {
   await using telling = await openWire({ env: { RESPONSE_USAGE_HEADERS: "true" } });
-  const body = '{"id":"chatcmpl-1","model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":5,"total_tokens":17}}';
-  const request = { method: "POST", target: "/v1/chat/completions", headers: [["content-type", "application/json"]] as Header[], body: '{"model":"gpt-4o-mini"}' };
+  const body =
+    '{"id":"chatcmpl-1","model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":5,"total_tokens":17}}';
+  const request = {
+    method: "POST",
+    target: "/v1/chat/completions",
+    headers: [["content-type", "application/json"]] as Header[],
+    body: '{"model":"gpt-4o-mini"}',
+  };
   const json = await telling.exchange(request, (seen) => seen.answer({ body }));
   const header = (name: string) => json.answer.header(`x-llm-${name}`);
   expect(json.answer.text).toBe(body);

@@ -74,7 +74,15 @@ test.concurrent("what a consumer sends goes up as it is, and nothing is added", 
 
 test.concurrent("where a consumer sends neither, Accept and User-Agent alone are added", async () => {
   const seen = await deliver([]);
-  expect(names(seen.headers)).toEqual(["accept", "connection", "content-length", "content-type", "host", "user-agent", "x-script"]);
+  expect(names(seen.headers)).toEqual([
+    "accept",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+    "x-script",
+  ]);
 });
 
 test.concurrent("a header that comes twice goes up with both values, in order", async () => {
@@ -112,7 +120,7 @@ const dropped: Readonly<Record<string, readonly Header[]>> = {
     ["x-weir-anything", "gone"],
     ["X-Weir-Exchange-Id", "gone"],
   ],
-  "attribution": [
+  attribution: [
     ["x-user-id", "gone"],
     ["x-session-id", "gone"],
     ["x-langfuse-tags", "gone"],
@@ -181,7 +189,12 @@ test.concurrent("a configured provider's own headers and query go with every cal
 });
 
 test.concurrent("PROPAGATE_TRACE adds a traceparent that joins the exchange's trace, unless there is one", async () => {
-  const { answer, seen } = await tracing.exchange({ method: "POST", target: "/v1/responses", headers: [json], body: "{}" });
+  const { answer, seen } = await tracing.exchange({
+    method: "POST",
+    target: "/v1/responses",
+    headers: [json],
+    body: "{}",
+  });
   const [, trace, span] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-0[01]$/.exec(seen[0]?.header("traceparent") ?? "") ?? [];
   expect(trace).toBe(answer.header("x-weir-trace-id") ?? "none");
   expect(span).toBe((await tracing.recordOf(answer)).span_id);

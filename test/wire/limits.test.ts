@@ -41,11 +41,20 @@ const never = (): void => {};
 describe("an upstream that can't be reached is 502 upstream_unreachable", () => {
   for (const provider of ["refusing", "nameless"]) {
     test.concurrent(provider, async () => {
-      const { answer } = await wire.exchange({ method: "POST", target: `/${provider}/v1/x`, headers: [json], body: "{}" });
+      const { answer } = await wire.exchange({
+        method: "POST",
+        target: `/${provider}/v1/x`,
+        headers: [json],
+        body: "{}",
+      });
       expect(codeOf(answer)).toBe("502 upstream_unreachable");
       expect(answer.json()).toMatchObject({ error: { message: expect.stringContaining(provider) } });
       expect(answer.text).not.toMatch(/\bat \S+:\d+|\/src\/|node_modules/);
-      expect(await wire.recordOf(answer)).toMatchObject({ outcome: "failed", cause: "upstream_unreachable", status: 502 });
+      expect(await wire.recordOf(answer)).toMatchObject({
+        outcome: "failed",
+        cause: "upstream_unreachable",
+        status: 502,
+      });
     });
   }
 });
@@ -80,10 +89,13 @@ describe("an upstream that is silent for PROXY_TIMEOUT_MS is 504 upstream_timeou
   });
 
   test.concurrent("unless its own timeout_ms is longer", async () => {
-    const { answer } = await wire.exchange({ method: "POST", target: "/patient/v1/x", headers: [json], body: "{}" }, async (seen) => {
-      await Bun.sleep(650);
-      seen.answer();
-    });
+    const { answer } = await wire.exchange(
+      { method: "POST", target: "/patient/v1/x", headers: [json], body: "{}" },
+      async (seen) => {
+        await Bun.sleep(650);
+        seen.answer();
+      },
+    );
     expect(answer.status).toBe(200);
   });
 
@@ -111,7 +123,7 @@ describe("a stream that stalls for STREAM_IDLE_TIMEOUT_MS is broken", () => {
       const answer = await running.answer;
       expect(answer.end).not.toBe("clean");
       expect(answer.text).toBe(family.first + family.say("one"));
-      expect(((await seen.closed) - (answer.pieces.at(-1)?.at ?? 0))).toBeLessThan(900);
+      expect((await seen.closed) - (answer.pieces.at(-1)?.at ?? 0)).toBeLessThan(900);
       const record = await running.record();
       expect(record.outcome).toBe("failed");
       expect(record.cause).toMatch(/idle|timeout/);
@@ -122,8 +134,8 @@ describe("a stream that stalls for STREAM_IDLE_TIMEOUT_MS is broken", () => {
 
 const tooLarge = 100_001;
 const bodies: Readonly<Record<string, readonly Header[]>> = {
-  "JSON": [json],
-  "multipart": [["content-type", "multipart/form-data; boundary=b"]],
+  JSON: [json],
+  multipart: [["content-type", "multipart/form-data; boundary=b"]],
 };
 
 describe("a body beyond MAX_BODY_BYTES is 413 in the shape of its API", () => {
@@ -152,7 +164,12 @@ describe("a body beyond MAX_BODY_BYTES is 413 in the shape of its API", () => {
     }
 
     test.concurrent(`${kind} of exactly so much passes`, async () => {
-      const { answer, seen } = await strict.exchange({ method: "POST", target: "/v1/x", headers, body: new Uint8Array(tooLarge - 1) });
+      const { answer, seen } = await strict.exchange({
+        method: "POST",
+        target: "/v1/x",
+        headers,
+        body: new Uint8Array(tooLarge - 1),
+      });
       expect([answer.status, (await seen[0]?.body)?.length]).toEqual([200, tooLarge - 1]);
     });
   }
@@ -161,7 +178,10 @@ describe("a body beyond MAX_BODY_BYTES is 413 in the shape of its API", () => {
 describe("a consumer that stalls in its body is 408 request_timeout", () => {
   for (const [kind, headers] of Object.entries(bodies)) {
     test.concurrent(kind, async () => {
-      const running = strict.open({ method: "POST", target: "/v1/messages", headers: [...headers, ["content-length", "1000"]] }, never);
+      const running = strict.open(
+        { method: "POST", target: "/v1/messages", headers: [...headers, ["content-length", "1000"]] },
+        never,
+      );
       running.write("{");
       const answer = await running.answer;
       expect(codeOf(answer)).toBe("408 request_timeout");
@@ -172,7 +192,11 @@ describe("a consumer that stalls in its body is 408 request_timeout", () => {
     });
 
     test.concurrent(`but not one that is only slow: ${kind}`, async () => {
-      const running = strict.open({ method: "POST", target: "/v1/messages", headers: [...headers, ["content-length", "5"]] });
+      const running = strict.open({
+        method: "POST",
+        target: "/v1/messages",
+        headers: [...headers, ["content-length", "5"]],
+      });
       for (const byte of "12345") {
         await Bun.sleep(150);
         running.write(byte);
@@ -183,7 +207,12 @@ describe("a consumer that stalls in its body is 408 request_timeout", () => {
 });
 
 describe("headers", () => {
-  const big = (bytes: number): Request => ({ method: "POST", target: "/v1/messages", headers: [json, ["x-big", "x".repeat(bytes)]], body: "{}" });
+  const big = (bytes: number): Request => ({
+    method: "POST",
+    target: "/v1/messages",
+    headers: [json, ["x-big", "x".repeat(bytes)]],
+    body: "{}",
+  });
 
   test.concurrent("of 60 KB pass", async () => {
     const { answer, seen } = await wire.exchange(big(60_000));

@@ -29,7 +29,13 @@ async function follow(request: Request): Promise<string> {
 const version: Header = ["anthropic-version", "2023-06-01"];
 const goog: Header = ["x-goog-api-key", "AIza-own"];
 
-type Row = readonly [method: string, target: string, upstream: UpstreamName, arrives?: string, headers?: readonly Header[]];
+type Row = readonly [
+  method: string,
+  target: string,
+  upstream: UpstreamName,
+  arrives?: string,
+  headers?: readonly Header[],
+];
 
 const rows: Readonly<Record<string, readonly Row[]>> = {
   "a provider's prefix is removed, and beats everything behind it": [
@@ -164,7 +170,9 @@ for (const target of ["/", "/api/hello"]) {
     const { answer, seen } = await wire.exchange(probe, (one) =>
       one.write("HTTP/1.1 204 No Content\r\nrequest-id: req_1\r\n\r\n"),
     );
-    expect(seen.map(({ upstream, method, target: path }) => [upstream, method, path])).toEqual([["anthropic", "HEAD", target]]);
+    expect(seen.map(({ upstream, method, target: path }) => [upstream, method, path])).toEqual([
+      ["anthropic", "HEAD", target],
+    ]);
     expect(seen[0]?.head).not.toContain("own");
     expect([answer.status, answer.header("request-id")]).toEqual([204, "req_1"]);
   });

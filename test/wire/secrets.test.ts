@@ -27,7 +27,16 @@ const canaries = {
 } as const;
 const prompt = "canary-prompt-3Bi6pK";
 const answered = "canary-answer-2Ah7qJ";
-const operators = [canaries.openai, canaries.anthropic, canaries.gemini, canaries.other, canaries.gate, canaries.management, canaries.metrics, canaries.langfuse];
+const operators = [
+  canaries.openai,
+  canaries.anthropic,
+  canaries.gemini,
+  canaries.other,
+  canaries.gate,
+  canaries.management,
+  canaries.metrics,
+  canaries.langfuse,
+];
 
 const places = (secret: string): readonly (readonly [Header | undefined, string])[] => [
   [["authorization", `Bearer ${secret}`], ""],
@@ -68,11 +77,27 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
         plain: { base_url: "${other.replace("http:", "https:")}", dialect: gemini, key: ${canaries.other}, key_in: query }`,
   });
   const answers: string[] = [];
-  const call = async (target: string, headers: readonly Header[], body = `{"model":"m","messages":[{"role":"user","content":"${prompt}"}]}`) => {
-    const answer = await send(wire.weir.port, { method: "POST", target, headers: [["content-type", "application/json"], ...headers], body }).catch(() => undefined);
-    if (answer !== undefined) answers.push(`${answer.headers.map(([name, value]) => `${name}: ${value}`).join("\n")}\n${answer.text}`);
+  const call = async (
+    target: string,
+    headers: readonly Header[],
+    body = `{"model":"m","messages":[{"role":"user","content":"${prompt}"}]}`,
+  ) => {
+    const answer = await send(wire.weir.port, {
+      method: "POST",
+      target,
+      headers: [["content-type", "application/json"], ...headers],
+      body,
+    }).catch(() => undefined);
+    if (answer !== undefined)
+      answers.push(`${answer.headers.map(([name, value]) => `${name}: ${value}`).join("\n")}\n${answer.text}`);
   };
-  const targets = [...families.map(({ call: { target = "" } }) => target.split("?")[0] ?? ""), "/other/v1/chat/completions", "/refusing/v1/responses", "/nope", "/health"];
+  const targets = [
+    ...families.map(({ call: { target = "" } }) => target.split("?")[0] ?? ""),
+    "/other/v1/chat/completions",
+    "/refusing/v1/responses",
+    "/nope",
+    "/health",
+  ];
   const calls: Promise<void>[] = [];
   for (const secret of [canaries.gate, canaries.management, canaries.wrong, canaries.token, canaries.own]) {
     for (const [header, query] of places(secret)) {
@@ -84,7 +109,12 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
   await call("/plain/v1beta/models/m:generateContent", [gate, ["x-goog-api-key", canaries.own]]);
 
   // Every way to fail: the upstream is silent, dies, answers nonsense; the consumer leaves, or sends nonsense.
-  const request = { method: "POST", target: `/v1/responses?key2=${canaries.own.length}`, headers: [gate, ["authorization", `Bearer ${canaries.own}`] as Header], body: `{"input":"${prompt}"}` };
+  const request = {
+    method: "POST",
+    target: `/v1/responses?key2=${canaries.own.length}`,
+    headers: [gate, ["authorization", `Bearer ${canaries.own}`] as Header],
+    body: `{"input":"${prompt}"}`,
+  };
   await Promise.all([
     wire.exchange(request, () => {}),
     wire.exchange(request, (seen) => seen.reset()),
@@ -94,12 +124,21 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
       seen.chunk(`data: {"${answered}`);
       setTimeout(seen.reset, 50);
     }),
-    wire.exchange({ ...request, target: "/v1/messages" }, (seen) => seen.answer({ status: "500 Oops", body: `{"type":"error","error":{"type":"api_error","message":"${answered}"}}` })),
+    wire.exchange({ ...request, target: "/v1/messages" }, (seen) =>
+      seen.answer({
+        status: "500 Oops",
+        body: `{"type":"error","error":{"type":"api_error","message":"${answered}"}}`,
+      }),
+    ),
   ]);
   const leaving = openCall(wire.weir.port, { ...request, target: `/v1/messages?key=${canaries.gate}` });
   await Bun.sleep(50);
   leaving.leave();
-  for (const bytes of [`GET /v1/x?key=${canaries.url} HTTP/1.1\r\nHost: a\r\nHost: b\r\nx-api-key: ${canaries.gate}\r\n\r\n`, `GET /v1/x?key=${canaries.url}\0 HTTP/1.1\r\n\r\n`, `POST /v1/x?key=${canaries.url} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`]) {
+  for (const bytes of [
+    `GET /v1/x?key=${canaries.url} HTTP/1.1\r\nHost: a\r\nHost: b\r\nx-api-key: ${canaries.gate}\r\n\r\n`,
+    `GET /v1/x?key=${canaries.url}\0 HTTP/1.1\r\n\r\n`,
+    `POST /v1/x?key=${canaries.url} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+  ]) {
     const raw = openRaw(wire.weir.port, bytes, { limitMs: 1500 });
     await raw.answer.catch(() => {});
     raw.leave();
@@ -115,9 +154,16 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
   await wire.weir.stop();
 
   const output = wire.weir.output();
-  const files = await Promise.all((await readdir(wire.weir.dataDir)).map(async (name) => [name, await readFile(join(wire.weir.dataDir, name), "latin1")] as const));
+  const files = await Promise.all(
+    (await readdir(wire.weir.dataDir)).map(
+      async (name) => [name, await readFile(join(wire.weir.dataDir, name), "latin1")] as const,
+    ),
+  );
   expect(files.map(([name]) => name)).toEqual(expect.arrayContaining(["exchanges.jsonl", "outbox.db"]));
-  const found = (where: string, text: string, secrets: readonly string[]) => secrets.filter((secret) => text.includes(secret) || text.includes(btoa(`user:${secret}`))).map((secret) => `${where}: ${secret}`);
+  const found = (where: string, text: string, secrets: readonly string[]) =>
+    secrets
+      .filter((secret) => text.includes(secret) || text.includes(btoa(`user:${secret}`)))
+      .map((secret) => `${where}: ${secret}`);
   const all = Object.values(canaries);
   expect(found("output", output, [...all, prompt, answered])).toEqual([]);
   for (const [name, text] of files) expect(found(name, text, all)).toEqual([]);
@@ -129,8 +175,19 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
   const passed = wire.seen.map(({ head }) => head).join("\n");
   expect(passed).toContain(canaries.openai);
   expect(passed).toContain(canaries.query);
-  for (const never of [canaries.gate, canaries.management, canaries.wrong, canaries.token, canaries.metrics, canaries.langfuse]) expect(passed).not.toContain(never);
-  const others = wire.seen.filter(({ upstream }) => upstream === "other").map(({ head }) => head).join("\n");
+  for (const never of [
+    canaries.gate,
+    canaries.management,
+    canaries.wrong,
+    canaries.token,
+    canaries.metrics,
+    canaries.langfuse,
+  ])
+    expect(passed).not.toContain(never);
+  const others = wire.seen
+    .filter(({ upstream }) => upstream === "other")
+    .map(({ head }) => head)
+    .join("\n");
   for (const key of operators.filter((one) => one !== canaries.other)) expect(others).not.toContain(key);
 }, 30_000);
 
@@ -139,15 +196,28 @@ test("each exchange is one JSON line in the log, with its true status, its times
   const statuses = ["200 OK", "404 Not Found", "429 Too Many Requests", "500 Oops", "529 Overloaded"];
   const sent = await Promise.all(
     statuses.map(async (status) => {
-      const headers: Header[] = [["content-type", "application/json"], ["x-user-id", Buffer.from("zoë").toString("latin1")], ["x-request-id", `r-${status}`]];
-      const request = { method: "POST", target: "/v1beta/models/gemini-2.5-flash:generateContent?key=canary-own&alt=json", headers, body: '{"contents":[]}' };
-      const { answer } = await wire.exchange(request, (seen) => seen.answer({ status, body: '{"modelVersion":"gemini-2.5-flash"}' }));
+      const headers: Header[] = [
+        ["content-type", "application/json"],
+        ["x-user-id", Buffer.from("zoë").toString("latin1")],
+        ["x-request-id", `r-${status}`],
+      ];
+      const request = {
+        method: "POST",
+        target: "/v1beta/models/gemini-2.5-flash:generateContent?key=canary-own&alt=json",
+        headers,
+        body: '{"contents":[]}',
+      };
+      const { answer } = await wire.exchange(request, (seen) =>
+        seen.answer({ status, body: '{"modelVersion":"gemini-2.5-flash"}' }),
+      );
       return answer;
     }),
   );
   const refused = await wire.exchange({ target: "/nope" });
   await Promise.all([...sent, refused.answer].map(wire.recordOf));
-  const lines = wire.weir.lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === "exchange");
+  const lines = wire.weir.lines
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ msg }) => msg === "exchange");
   expect(lines.length).toBe(statuses.length + 1);
   for (const answer of sent) {
     const [line, ...more] = lines.filter(({ exchange_id }) => exchange_id === answer.header("x-weir-exchange-id"));
@@ -172,7 +242,12 @@ test("each exchange is one JSON line in the log, with its true status, its times
       bytes_down: 35,
     });
   }
-  expect(lines.find(({ path }) => path === "/nope")).toMatchObject({ status: 404, outcome: "refused", cause: "not_found", method: "GET" });
+  expect(lines.find(({ path }) => path === "/nope")).toMatchObject({
+    status: 404,
+    outcome: "refused",
+    cause: "not_found",
+    method: "GET",
+  });
 });
 
 test("LOG_FORMAT=pretty writes for people, no JSON", async () => {

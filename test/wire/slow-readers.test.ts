@@ -60,7 +60,14 @@ test("a stream of 200 MB to a slow reader holds the upstream back, not memory, a
 
 test("an upload of 100 MB to a slow upstream holds the consumer back, not memory", async () => {
   const running = wire.open(
-    { method: "POST", target: "/v1/files", headers: [["content-type", "application/octet-stream"], ["content-length", String(100 * megabyte)]] },
+    {
+      method: "POST",
+      target: "/v1/files",
+      headers: [
+        ["content-type", "application/octet-stream"],
+        ["content-length", String(100 * megabyte)],
+      ],
+    },
     (seen) => void seen.socket.pause(),
     60_000,
   );
@@ -69,7 +76,8 @@ test("an upload of 100 MB to a slow upstream holds the consumer back, not memory
   const before = wire.weir.memory().now;
   const until = performance.now() + 2000;
   while (performance.now() < until && sent < 100 * megabyte) {
-    if (!running.socket.write(piece)) await Promise.race([new Promise((resolve) => running.socket.once("drain", resolve)), Bun.sleep(300)]);
+    if (!running.socket.write(piece))
+      await Promise.race([new Promise((resolve) => running.socket.once("drain", resolve)), Bun.sleep(300)]);
     if (running.socket.writableLength < megabyte) sent += piece.length;
     else await Bun.sleep(20);
   }
@@ -85,7 +93,10 @@ test("answers of 50 MB arrive as they are and take little memory; their records 
   const before = other.weir.memory().now;
   const text = "x".repeat(50 * megabyte);
   const json = `{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"${text}"}],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":5}}`;
-  const stream = anthropic.first + Array.from({ length: 500 }, () => anthropic.say(text.slice(0, 100_000))).join("") + anthropic.last;
+  const stream =
+    anthropic.first +
+    Array.from({ length: 500 }, () => anthropic.say(text.slice(0, 100_000))).join("") +
+    anthropic.last;
   const cases: readonly (readonly [string, string])[] = [
     ["application/json", json],
     ["text/event-stream", stream],

@@ -12,7 +12,10 @@ afterAll(() => wire[Symbol.asyncDispose]());
 /** What became of bytes that are no proper request: an answer's status (0 for none), and what the upstreams got in full. */
 async function attempt(bytes: string, mark: string): Promise<{ status: number; whole: readonly string[] }> {
   const call = openRaw(wire.weir.port, Buffer.from(bytes, "latin1"), { limitMs: 4000 });
-  const status = await call.answer.then((answer) => answer.status, () => 0);
+  const status = await call.answer.then(
+    (answer) => answer.status,
+    () => 0,
+  );
   await Bun.sleep(50);
   call.leave();
   const seen = wire.seen.filter(({ head }) => head.includes(mark));
@@ -24,7 +27,8 @@ function isWhole(seen: Seen): Promise<boolean> {
   return Promise.race([seen.body.then(() => true), seen.closed.then(() => false), Bun.sleep(3000).then(() => false)]);
 }
 
-const post = (headers: string, body: string) => (mark: string) => `POST /v1/${mark} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}`;
+const post = (headers: string, body: string) => (mark: string) =>
+  `POST /v1/${mark} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}`;
 const get = (headers: string) => (mark: string) => `GET /v1/${mark} HTTP/1.1\r\n${headers}\r\n\r\n`;
 
 const refused: Readonly<Record<string, (mark: string) => string>> = {
@@ -72,18 +76,26 @@ const refused: Readonly<Record<string, (mark: string) => string>> = {
 
 describe("no upstream ever gets a whole request out of", () => {
   for (const [n, [what, write]] of Object.entries(refused).entries()) {
-    test.concurrent(what, async () => {
-      const { status, whole } = await attempt(write(`mark-${n}-`), `mark-${n}-`);
-      expect(whole).toEqual([]);
-      expect(status === 0 || (status >= 400 && status < 600 && status !== 502)).toBe(true);
-    }, 10_000);
+    test.concurrent(
+      what,
+      async () => {
+        const { status, whole } = await attempt(write(`mark-${n}-`), `mark-${n}-`);
+        expect(whole).toEqual([]);
+        expect(status === 0 || (status >= 400 && status < 600 && status !== 502)).toBe(true);
+      },
+      10_000,
+    );
   }
 });
 
 test.concurrent("a refusal of a Host or a length that came twice says what is wrong, and ends the connection", async () => {
   const call = openRaw(wire.weir.port, "GET /v1/models HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
   const answer = await call.answer;
-  expect([answer.status, answer.header("connection"), answer.header("x-weir-error")]).toEqual([400, "close", "head_invalid"]);
+  expect([answer.status, answer.header("connection"), answer.header("x-weir-error")]).toEqual([
+    400,
+    "close",
+    "head_invalid",
+  ]);
 });
 
 test.concurrent("what stands in a body is never a request of its own", async () => {
@@ -96,25 +108,59 @@ test.concurrent("what stands in a body is never a request of its own", async () 
   expect(wire.seen.filter(({ target }) => target.includes("smuggled")).length).toBe(0);
 });
 
+test.concurrent("the body of a refused request is not the next request on its connection", async () => {
+  const inner = "GET /v1/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (const target of ["/nope", "/metrics", "/admin/x"]) {
+    const call = openRaw(wire.weir.port, writeRequest({ method: "POST", target, body: inner }));
+    expect((await call.answer).status).toBeGreaterThanOrEqual(400);
+    let bytes = "";
+    call.socket.on("data", (data: Buffer) => {
+      bytes += data.toString("latin1");
+    });
+    if (call.socket.writable) call.write(writeRequest({ target: "/live" }));
+    await Bun.sleep(100);
+    expect(bytes === "" || bytes.startsWith("HTTP/1.1 200") || bytes.startsWith("HTTP/1.1 400")).toBe(true);
+    expect(bytes.split("HTTP/1.1 ").length).toBeLessThanOrEqual(2);
+    call.leave();
+  }
+  expect(wire.seen.filter(({ target }) => target.includes("smuggled")).length).toBe(0);
+});
+
 test.concurrent("two requests in one write don't mix: each goes to its own upstream, or nowhere", async () => {
-  const both = ["GET /v1/pipelined-one HTTP/1.1\r\nHost: a\r\n\r\n", "GET /v1beta/pipelined-two HTTP/1.1\r\nHost: a\r\n\r\n"];
+  const both = [
+    "GET /v1/pipelined-one HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /v1beta/pipelined-two HTTP/1.1\r\nHost: a\r\n\r\n",
+  ];
   const call = openRaw(wire.weir.port, both.join(""));
   await call.answer;
   await Bun.sleep(100);
   call.leave();
-  const seen = wire.seen.filter(({ target }) => target.includes("pipelined")).map(({ upstream, target }) => `${upstream} ${target}`);
+  const seen = wire.seen
+    .filter(({ target }) => target.includes("pipelined"))
+    .map(({ upstream, target }) => `${upstream} ${target}`);
   expect(["openai /v1/pipelined-one", "gemini /v1beta/pipelined-two"]).toEqual(expect.arrayContaining(seen));
   expect(seen).toContain("openai /v1/pipelined-one");
 });
 
 test.concurrent("a whole URL as the target changes nothing of where a request goes", async () => {
-  for (const url of ["http://evil.example/v1/absolute", "http://169.254.169.254/v1/absolute", "https://127.0.0.1:1/v1/absolute"]) {
+  for (const url of [
+    "http://evil.example/v1/absolute",
+    "http://169.254.169.254/v1/absolute",
+    "https://127.0.0.1:1/v1/absolute",
+  ]) {
     const call = openRaw(wire.weir.port, `GET ${url} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
     const answer = await call.answer;
     call.leave();
     const own = wire.seen.filter(({ target }) => target.endsWith("absolute"));
     expect(answer.status === 200 || answer.status >= 400).toBe(true);
-    expect(own.every(({ upstream, target, header }) => upstream === "openai" && target === "/v1/absolute" && header("host") === `127.0.0.1:${wire.upstreams.openai.port}`)).toBe(true);
+    expect(
+      own.every(
+        ({ upstream, target, header }) =>
+          upstream === "openai" &&
+          target === "/v1/absolute" &&
+          header("host") === `127.0.0.1:${wire.upstreams.openai.port}`,
+      ),
+    ).toBe(true);
   }
 });
 
@@ -124,7 +170,9 @@ test.concurrent("a path that begins with two slashes names no other host", async
 });
 
 test("hundreds of connections that never finish their head harm nobody", async () => {
-  const idle = Array.from({ length: 400 }, () => openRaw(wire.weir.port, "GET /v1/models HTTP/1.1\r\nHost:", { limitMs: 30_000 }));
+  const idle = Array.from({ length: 400 }, () =>
+    openRaw(wire.weir.port, "GET /v1/models HTTP/1.1\r\nHost:", { limitMs: 30_000 }),
+  );
   await Bun.sleep(100);
   const started = performance.now();
   expect((await send(wire.weir.port, { target: "/live" })).status).toBe(200);

@@ -46,7 +46,10 @@ export function openSocketUpstream(): SocketUpstream {
       visits.set(name, visit);
       if (script.refuse !== undefined) return script.refuse();
       const headers = script.protocol === undefined ? undefined : { "sec-websocket-protocol": script.protocol };
-      const upgraded = listener.upgrade(request, { data: { script, visit }, ...(headers === undefined ? {} : { headers }) });
+      const upgraded = listener.upgrade(request, {
+        data: { script, visit },
+        ...(headers === undefined ? {} : { headers }),
+      });
       return upgraded ? undefined : new Response("This is a WebSocket", { status: 400 });
     },
     websocket: {
@@ -74,12 +77,17 @@ export type ConsumerSocket = {
 /** Opens a socket; rejects where the upgrade is refused. */
 export async function openConsumer(
   url: string,
-  { headers = {}, protocols = [] }: { readonly headers?: Readonly<Record<string, string>>; readonly protocols?: readonly string[] } = {},
+  {
+    headers = {},
+    protocols = [],
+  }: { readonly headers?: Readonly<Record<string, string>>; readonly protocols?: readonly string[] } = {},
 ): Promise<ConsumerSocket> {
   const socket = new WebSocket(url, { headers: { ...headers }, protocols: [...protocols] });
   socket.binaryType = "nodebuffer";
   const received: (string | Buffer)[] = [];
-  socket.addEventListener("message", ({ data }) => received.push(typeof data === "string" ? data : Buffer.from(data as Buffer)));
+  socket.addEventListener("message", ({ data }) =>
+    received.push(typeof data === "string" ? data : Buffer.from(data as Buffer)),
+  );
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
     socket.addEventListener("close", ({ code, reason }) => resolve({ code, reason })),
   );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Exchange } from "../../src/domain/exchange.ts";
-import { anthropic, families, openai } from "./chat.ts";
+import { anthropic, families, openai, textOf } from "./chat.ts";
+import type { Answer } from "./client.ts";
 import type { Seen } from "./upstream.ts";
 import { openWire, type Running, type Wire } from "./wire.ts";
 
@@ -17,15 +17,25 @@ afterAll(async () => {
   await draining[Symbol.asyncDispose]();
 });
 
-/** The text that a record has of its first choice. */
-export function textOf({ output }: Exchange): string {
-  return output?.kind === "choices" ? (output.choices[0]?.text ?? "") : "";
-}
-
 /** Waits until a connection has closed, and says how long it took from `since`. */
 async function closedAfter(seen: Seen, since: number): Promise<number> {
   const never = Bun.sleep(3000).then(() => Infinity);
   return (await Promise.race([seen.closed, never])) - since;
+}
+
+/** How long each word took from the upstream's hand to the consumer's, from the shortest; milliseconds. */
+function findDelays({ pieces }: Answer, words: readonly string[], written: readonly number[]): readonly number[] {
+  const delays: number[] = [];
+  let arrived = "";
+  let expected = "";
+  for (const { at, bytes } of pieces) {
+    arrived += bytes.toString();
+    while (delays.length < words.length && arrived.startsWith(expected + (words[delays.length] ?? ""))) {
+      expected += words[delays.length] ?? "";
+      delays.push(at - (written[delays.length] ?? 0));
+    }
+  }
+  return delays.toSorted((one, other) => one - other);
 }
 
 for (const family of families) {
@@ -41,11 +51,12 @@ for (const family of families) {
       }
       seen.end();
     });
-    expect(answer.pieces.map(({ bytes }) => bytes.toString())).toEqual(words);
-    const delays = answer.pieces.map(({ at }, n) => at - (written[n] ?? 0)).toSorted((one, other) => one - other);
-    // Other programs share this machine: the typical delay is judged, and no chunk waits for the next.
+    expect(answer.text).toBe(words.join(""));
+    // Other programs share this machine: now and then two chunks may meet, and the typical delay is judged.
+    expect(answer.pieces.length).toBeGreaterThan(20);
+    const delays = findDelays(answer, words, written);
     expect(delays[12]).toBeLessThan(8);
-    expect(delays.at(-1)).toBeLessThan(60);
+    expect(delays[20]).toBeLessThan(50);
   });
 }
 
@@ -65,7 +76,12 @@ test.concurrent("the time to the first byte is that of the body, and the duratio
   expect(record.first_byte_ms).toBeLessThan(600);
   expect(record.duration_ms).toBeGreaterThanOrEqual(690);
   expect(record.duration_ms).toBeLessThan(900);
-  expect(record).toMatchObject({ outcome: "answered", streaming: true, status: 200, usage: { source: "provider", total: 17 } });
+  expect(record).toMatchObject({
+    outcome: "answered",
+    streaming: true,
+    status: 200,
+    usage: { source: "provider", total: 17 },
+  });
   expect(textOf(record)).toBe("abcd");
 });
 
@@ -124,7 +140,10 @@ describe("when the consumer leaves", () => {
   });
 
   test.concurrent("in the middle of a JSON body, nothing has gone up, and the record says so", async () => {
-    const running = wire.open({ ...openai.call, headers: [...(openai.call.headers ?? []), ["content-length", "1000"]] });
+    const running = wire.open({
+      ...openai.call,
+      headers: [...(openai.call.headers ?? []), ["content-length", "1000"]],
+    });
     await Bun.sleep(100);
     running.leave();
     expect(await running.record()).toMatchObject({ outcome: "aborted", cause: "client_closed" });
@@ -181,7 +200,11 @@ describe("with ON_DISCONNECT=drain", () => {
       seen.end();
     });
     const record = await running.record();
-    expect(record).toMatchObject({ outcome: "aborted", cause: "client_closed", usage: { source: "provider", total: 17 } });
+    expect(record).toMatchObject({
+      outcome: "aborted",
+      cause: "client_closed",
+      usage: { source: "provider", total: 17 },
+    });
     expect(textOf(record)).toBe("one two");
   });
 
@@ -217,11 +240,16 @@ test.concurrent("every family's complete stream is recorded with its text and it
   for (const family of families) {
     const { answer } = await wire.exchange(family.call, (seen) => {
       seen.begin();
-      for (const part of [family.first, family.say("Hel"), family.say("lo"), family.last]) if (part !== "") seen.chunk(part);
+      for (const part of [family.first, family.say("Hel"), family.say("lo"), family.last])
+        if (part !== "") seen.chunk(part);
       seen.end();
     });
     const record = await wire.recordOf(answer);
-    expect(record).toMatchObject({ outcome: "answered", status: 200, usage: { source: "provider", input: 12, output: 5 } });
+    expect(record).toMatchObject({
+      outcome: "answered",
+      status: 200,
+      usage: { source: "provider", input: 12, output: 5 },
+    });
     expect(textOf(record)).toBe("Hello");
   }
 });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Exchange } from "../../src/domain/exchange.ts";
-import { anthropic, families, type Family, openai } from "./chat.ts";
+import { anthropic, families, type Family, openai, textOf } from "./chat.ts";
 import type { Request } from "./client.ts";
 import { frame, type Seen, writeHead } from "./upstream.ts";
 import { openWire, type Wire } from "./wire.ts";
@@ -22,10 +21,6 @@ const head = writeHead("200 OK", [
 ]);
 const ways = ["fin", "reset"] as const;
 
-function textOf({ output }: Exchange): string {
-  return output?.kind === "choices" ? (output.choices[0]?.text ?? "") : "";
-}
-
 /** A stream as it stands on the wire, whole. */
 function writeStream(family: Family): Buffer {
   const events = [family.first, ...words.map(family.say), family.last].filter((event) => event !== "");
@@ -41,34 +36,37 @@ async function breakAfter(seen: Seen, bytes: Buffer, way: (typeof ways)[number])
 }
 
 /** A chat that is made to tell its usage, whose stream is filtered. */
-const spliced: Family = { ...openai, name: "openai, without its usage", call: { ...openai.call, body: '{"model":"gpt-4o","stream":true}' } };
+const spliced: Family = {
+  ...openai,
+  name: "openai, without its usage",
+  call: { ...openai.call, body: '{"model":"gpt-4o","stream":true}' },
+};
 
 for (const family of [...families, spliced]) {
   const whole = writeStream(family);
   // The last of them is in the middle of the line that ends the stream.
-  const offsets = Array.from({ length: 20 }, (_, n) => head.length + 1 + Math.floor((n * (whole.length - head.length - 4)) / 19));
+  const offsets = Array.from(
+    { length: 20 },
+    (_, n) => head.length + 1 + Math.floor((n * (whole.length - head.length - 4)) / 19),
+  );
 
   for (const way of ways) {
-    test.concurrent(
-      `${family.name}: an upstream that ends by ${way} at any of ${offsets.length} places of its stream never ends the answer cleanly, and the record has what passed`,
-      async () => {
-        const outcomes = offsets.map(async (offset) => {
-          const running = wire.open(family.call, (seen) => breakAfter(seen, whole.subarray(0, offset), way));
-          const answer = await running.answer;
-          const record = await running.record();
-          running.leave();
-          const passed = whole.subarray(head.length, offset).toString();
-          const said = words.filter((word) => passed.includes(family.say(word))).join("");
-          expect(answer.end, `at ${offset}`).not.toBe("clean");
-          expect(running.seen.length, `attempts at ${offset}`).toBe(1);
-          expect(record.outcome, `outcome at ${offset}`).toBe("failed");
-          expect(record.cause, `cause at ${offset}`).toMatch(/^upstream_/);
-          expect(textOf(record), `text at ${offset}`).toBe(said);
-        });
-        await Promise.all(outcomes);
-      },
-      15_000,
-    );
+    test.concurrent(`${family.name}: an upstream that ends by ${way} at any of ${offsets.length} places of its stream never ends the answer cleanly, and the record has what passed`, async () => {
+      const outcomes = offsets.map(async (offset) => {
+        const running = wire.open(family.call, (seen) => breakAfter(seen, whole.subarray(0, offset), way));
+        const answer = await running.answer;
+        const record = await running.record();
+        running.leave();
+        const passed = whole.subarray(head.length, offset).toString();
+        const said = words.filter((word) => passed.includes(family.say(word))).join("");
+        expect(answer.end, `at ${offset}`).not.toBe("clean");
+        expect(running.seen.length, `attempts at ${offset}`).toBe(1);
+        expect(record.outcome, `outcome at ${offset}`).toBe("failed");
+        expect(record.cause, `cause at ${offset}`).toMatch(/^upstream_/);
+        expect(textOf(record), `text at ${offset}`).toBe(said);
+      });
+      await Promise.all(outcomes);
+    }, 15_000);
   }
 }
 
@@ -82,7 +80,11 @@ describe("an upstream that dies before its head is there is 502 upstream_failed"
           expect([answer.status, answer.header("x-weir-error"), answer.end]).toEqual([502, "upstream_failed", "clean"]);
           expect(answer.json()).toMatchObject({ error: { message: expect.any(String) } });
           expect(seen.length).toBe(1);
-          expect(await wire.recordOf(answer)).toMatchObject({ outcome: "failed", cause: "upstream_failed", status: 502 });
+          expect(await wire.recordOf(answer)).toMatchObject({
+            outcome: "failed",
+            cause: "upstream_failed",
+            status: 502,
+          });
         }
       });
     }
@@ -200,7 +202,8 @@ describe("STREAM_ERROR_EVENT=true says so in the dialect, and the connection sti
         });
         const answer = await running.answer;
         expect(answer.text.startsWith(part)).toBe(true);
-        const [, data = ""] = /^\n\n(?:event: error\n)?data: (\{.*\})\r?\n\r?\n$/.exec(answer.text.slice(part.length)) ?? [];
+        const [, data = ""] =
+          /^\n\n(?:event: error\n)?data: (\{.*\})\r?\n\r?\n$/.exec(answer.text.slice(part.length)) ?? [];
         expect(JSON.parse(data)).toMatchObject(errors[family.name.split(",")[0] ?? ""] ?? {});
         expect(answer.end).not.toBe("clean");
         expect((await running.record()).outcome).toBe("failed");
@@ -218,6 +221,29 @@ describe("STREAM_ERROR_EVENT=true says so in the dialect, and the connection sti
   });
 });
 
+test.concurrent("an upload whose upstream dies is 502 every time, and the consumer's fault never", async () => {
+  const codes = Array.from({ length: 300 }, async (_, n) => {
+    const { answer } = await wire.exchange({ method: "POST", target: "/v1/files", body: "{}" }, (seen) => {
+      seen.write("HTTP/1.1 nonsense\r\n\r\n");
+      if (n % 2 === 0) seen.reset();
+    });
+    return `${answer.status} ${answer.header("x-weir-error")}`;
+  });
+  expect(new Set(await Promise.all(codes))).toEqual(new Set(["502 upstream_failed"]));
+}, 15_000);
+
+test.concurrent("an answer that comes before the upload has ended passes", async () => {
+  const headers = [["content-length", "1000000"]] as const;
+  const running = wire.open({ method: "POST", target: "/v1/files", headers }, (seen) =>
+    seen.answer({ status: "400 Bad Request", body: '{"error":"too much"}' }),
+  );
+  running.write("the first of many");
+  const answer = await running.answer;
+  expect([answer.status, answer.text]).toEqual([400, '{"error":"too much"}']);
+  running.leave();
+  expect(await running.record()).toMatchObject({ status: 400 });
+});
+
 test("an upstream that closes each connection after its answer costs no call", async () => {
   const results: string[] = [];
   for (let n = 0; n < 30; n += 1) {
@@ -233,10 +259,13 @@ test("an upstream that closes each connection after its answer costs no call", a
 test("a POST that the upstream took and dropped is not sent again, on a fresh connection or on a used one", async () => {
   for (let n = 0; n < 10; n += 1) {
     await wire.exchange({ method: "POST", target: "/v1/responses", body: "{}" });
-    const { answer, seen } = await wire.exchange({ method: "POST", target: "/v1/responses", body: "{}" }, async (one) => {
-      await one.body;
-      one.reset();
-    });
+    const { answer, seen } = await wire.exchange(
+      { method: "POST", target: "/v1/responses", body: "{}" },
+      async (one) => {
+        await one.body;
+        one.reset();
+      },
+    );
     expect([answer.status, seen.length]).toEqual([502, 1]);
   }
 });

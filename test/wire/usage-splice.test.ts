@@ -37,7 +37,11 @@ const withUsage = [...words, usage, done].join("");
 const withoutUsage = [...words, done].join("");
 
 /** A call to an upstream that streams its usage; what it got, and what came back. */
-async function chat(body: string | Uint8Array, more: Partial<Request> = {}, on = wire): Promise<{ sent: string; seen: Seen; answer: Answer }> {
+async function chat(
+  body: string | Uint8Array,
+  more: Partial<Request> = {},
+  on = wire,
+): Promise<{ sent: string; seen: Seen; answer: Answer }> {
   const request = { method: "POST", target: "/v1/chat/completions", headers: [json], body, ...more };
   const { answer, seen } = await on.exchange(request, async (one) => {
     await one.body;
@@ -79,7 +83,11 @@ describe("a chat stream that doesn't ask for its usage is made to, and nothing e
 
   test.concurrent("options that stand there are added to", async () => {
     const { sent } = await chat('{"stream":true,"stream_options": { "include_obfuscation" : false },"n":1}');
-    expect(JSON.parse(sent)).toEqual({ stream: true, stream_options: { include_obfuscation: false, include_usage: true }, n: 1 });
+    expect(JSON.parse(sent)).toEqual({
+      stream: true,
+      stream_options: { include_obfuscation: false, include_usage: true },
+      n: 1,
+    });
     expect(sent).toContain('"include_obfuscation" : false');
   });
 
@@ -261,7 +269,12 @@ test.concurrent("with STREAM_USAGE=off a stream that tells no usage is estimated
 
 test("the usage event alone is taken out, however a stream is written and wherever it is cut", async () => {
   const ends = fc.constantFrom("\n", "\r\n", "\r");
-  const order = fc.record({ usageAt: fc.integer({ min: 0, max: 3 }), end: ends, lengths: fc.array(fc.integer({ min: 1, max: 80 }), { maxLength: 60 }), space: fc.constantFrom("", " ") });
+  const order = fc.record({
+    usageAt: fc.integer({ min: 0, max: 3 }),
+    end: ends,
+    lengths: fc.array(fc.integer({ min: 1, max: 80 }), { maxLength: 60 }),
+    space: fc.constantFrom("", " "),
+  });
   await fc.assert(
     fc.asyncProperty(order, async ({ usageAt, end, lengths, space }) => {
       const write = (event: string) => event.replaceAll("\n", end).replaceAll("data: ", `data:${space}`);
@@ -280,7 +293,11 @@ test("the usage event alone is taken out, however a stream is written and wherev
 }, 20_000);
 
 test("whatever JSON object asks for a stream, it keeps every byte of its own", async () => {
-  const members = fc.dictionary(fc.string().filter((name) => !["stream", "stream_options", "__proto__"].includes(name)), fc.jsonValue(), { maxKeys: 5 });
+  const members = fc.dictionary(
+    fc.string().filter((name) => !["stream", "stream_options", "__proto__"].includes(name)),
+    fc.jsonValue(),
+    { maxKeys: 5 },
+  );
   const spaces = fc.constantFrom(undefined, 1, "\t");
   await fc.assert(
     fc.asyncProperty(members, spaces, fc.boolean(), async (object, space, first) => {
@@ -288,7 +305,11 @@ test("whatever JSON object asks for a stream, it keeps every byte of its own", a
       const { sent } = await chat(body);
       const inserted = insertion(Buffer.from(body).toString("latin1"), sent);
       expect([`${option},`, `,${option}`]).toContain(inserted ?? sent);
-      expect(JSON.parse(Buffer.from(sent, "latin1").toString())).toEqual({ ...object, stream: true, stream_options: { include_usage: true } });
+      expect(JSON.parse(Buffer.from(sent, "latin1").toString())).toEqual({
+        ...(JSON.parse(body) as object),
+        stream: true,
+        stream_options: { include_usage: true },
+      });
     }),
     { numRuns: 100 },
   );

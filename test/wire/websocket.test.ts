@@ -6,7 +6,14 @@ import { listenForHeads, type RawServer } from "../runtime-contract/raw.ts";
 import { noise } from "./bytes.ts";
 import { type Answer, openCall, send } from "./client.ts";
 import type { Header } from "./upstream.ts";
-import { type ConsumerSocket, openConsumer, openSocketUpstream, type SocketScript, type SocketUpstream, type Visit } from "./sockets.ts";
+import {
+  type ConsumerSocket,
+  openConsumer,
+  openSocketUpstream,
+  type SocketScript,
+  type SocketUpstream,
+  type Visit,
+} from "./sockets.ts";
 
 const gateKey = "gate-0123456789";
 let upstream: SocketUpstream;
@@ -19,7 +26,9 @@ beforeAll(async () => {
   plain = await listenForHeads((socket, head) => {
     const key = /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? "";
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
   });
   const { url } = upstream;
   const urls = { UPSTREAM_BASE_URL: url, ANTHROPIC_BASE_URL: url, GEMINI_BASE_URL: url };
@@ -43,7 +52,12 @@ afterAll(async () => {
   await plain[Symbol.asyncDispose]();
 });
 
-type Setup = { readonly path?: string; readonly headers?: Readonly<Record<string, string>>; readonly protocols?: readonly string[]; readonly weir?: Weir };
+type Setup = {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly protocols?: readonly string[];
+  readonly weir?: Weir;
+};
 
 /** Registers a script and gives the target under which it runs. */
 function target(script: SocketScript, path = "/v1/realtime"): { name: string; path: string } {
@@ -53,16 +67,27 @@ function target(script: SocketScript, path = "/v1/realtime"): { name: string; pa
 }
 
 /** A socket through the gateway, and what the upstream saw of it. */
-async function connect(script: SocketScript, { path, headers, protocols, weir = open }: Setup = {}): Promise<{ consumer: ConsumerSocket; visit: Visit; name: string }> {
+async function connect(
+  script: SocketScript,
+  { path, headers, protocols, weir = open }: Setup = {},
+): Promise<{ consumer: ConsumerSocket; visit: Visit; name: string }> {
   const { name, path: asked } = target(script, path);
-  const consumer = await openConsumer(`${weir.url.replace("http", "ws")}${asked}`, { headers: headers ?? {}, protocols: protocols ?? [] });
+  const consumer = await openConsumer(`${weir.url.replace("http", "ws")}${asked}`, {
+    headers: headers ?? {},
+    protocols: protocols ?? [],
+  });
   const visit = upstream.visits.get(name);
   if (visit === undefined) throw new Error("The upstream was not asked");
   return { consumer, visit, name };
 }
 
 /** An upgrade as a plain request, whose refusal can be read. */
-async function ask(script: SocketScript, path?: string, headers: readonly Header[] = [], weir = open): Promise<Answer & { visit: Visit | undefined }> {
+async function ask(
+  script: SocketScript,
+  path?: string,
+  headers: readonly Header[] = [],
+  weir = open,
+): Promise<Answer & { visit: Visit | undefined }> {
   const { name, path: asked } = target(script, path);
   const answer = await send(weir.port, { target: asked, headers: [...handshake, ...headers] });
   return { ...answer, visit: upstream.visits.get(name) };
@@ -110,7 +135,13 @@ test.concurrent("a message of megabytes passes, one beyond MAX_WS_MESSAGE_BYTES 
   expect([1006, 1009]).toContain(code);
 }, 10_000);
 
-for (const path of ["/v1/realtime?model=gpt-realtime", "/v1/responses", "/openai/v1/realtime", "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", "/v1/messages"]) {
+for (const path of [
+  "/v1/realtime?model=gpt-realtime",
+  "/v1/responses",
+  "/openai/v1/realtime",
+  "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+  "/v1/messages",
+]) {
   test.concurrent(`an upgrade on ${path} is relayed`, async () => {
     const { consumer, visit } = await connect(echo, { path });
     consumer.socket.send("hi");
@@ -135,22 +166,35 @@ describe("the handshake", () => {
       },
     });
     const get = (name: string) => visit.headers.get(name);
-    expect([get("authorization"), get("openai-beta"), get("user-agent")]).toEqual(["Bearer own", "realtime=v1", "codex/9"]);
+    expect([get("authorization"), get("openai-beta"), get("user-agent")]).toEqual([
+      "Bearer own",
+      "realtime=v1",
+      "codex/9",
+    ]);
     expect(Object.values(visit.headers.toJSON()).join()).not.toContain("gone");
     expect(get("host")).toBe(new URL(upstream.url).host);
     consumer.socket.close();
   });
 
   test.concurrent("offers the consumer's subprotocols, and answers with the one that was picked", async () => {
-    const { consumer, visit } = await connect({ ...echo, protocol: "realtime" }, { protocols: ["openai-beta.realtime-v1", "realtime"] });
+    const { consumer, visit } = await connect(
+      { ...echo, protocol: "realtime" },
+      { protocols: ["openai-beta.realtime-v1", "realtime"] },
+    );
     expect(visit.headers.get("sec-websocket-protocol")?.split(/, ?/)).toEqual(["openai-beta.realtime-v1", "realtime"]);
     expect(consumer.socket.protocol).toBe("realtime");
     consumer.socket.close();
   });
 
   test.concurrent("with a key among the subprotocols passes it as it came where anybody may call", async () => {
-    const { consumer, visit } = await connect({ ...echo, protocol: "realtime" }, { protocols: ["realtime", "openai-insecure-api-key.own"] });
-    expect(visit.headers.get("sec-websocket-protocol")?.split(/, ?/)).toEqual(["realtime", "openai-insecure-api-key.own"]);
+    const { consumer, visit } = await connect(
+      { ...echo, protocol: "realtime" },
+      { protocols: ["realtime", "openai-insecure-api-key.own"] },
+    );
+    expect(visit.headers.get("sec-websocket-protocol")?.split(/, ?/)).toEqual([
+      "realtime",
+      "openai-insecure-api-key.own",
+    ]);
     consumer.socket.close();
   });
 
@@ -177,9 +221,17 @@ describe("the handshake", () => {
 describe("a refused upgrade", () => {
   for (const status of [400, 401, 403, 429, 500, 503]) {
     test.concurrent(`passes the upstream's ${status} with its headers and body`, async () => {
-      const refuse = () => new Response(`{"error":"${status}"}`, { status, headers: { "content-type": "application/json", "retry-after": "3" } });
+      const refuse = () =>
+        new Response(`{"error":"${status}"}`, {
+          status,
+          headers: { "content-type": "application/json", "retry-after": "3" },
+        });
       const answer = await ask({ refuse });
-      expect([answer.status, answer.text, answer.header("retry-after")]).toEqual([status, `{"error":"${status}"}`, "3"]);
+      expect([answer.status, answer.text, answer.header("retry-after")]).toEqual([
+        status,
+        `{"error":"${status}"}`,
+        "3",
+      ]);
       expect(answer.header("x-weir-error")).toBeUndefined();
     });
   }
@@ -191,7 +243,11 @@ describe("a refused upgrade", () => {
   });
 
   test.concurrent("is 401 at the gate, and nobody is asked", async () => {
-    for (const headers of [[], [["authorization", "Bearer wrong"]], [["sec-websocket-protocol", "realtime, openai-insecure-api-key.wrong"]]] as readonly (readonly Header[])[]) {
+    for (const headers of [
+      [],
+      [["authorization", "Bearer wrong"]],
+      [["sec-websocket-protocol", "realtime, openai-insecure-api-key.wrong"]],
+    ] as readonly (readonly Header[])[]) {
       const answer = await ask(echo, "/v1/realtime", headers, gated);
       expect([answer.status, answer.visit]).toEqual([401, undefined]);
       expect(answer.header("x-weir-exchange-id")).toBeString();
@@ -214,7 +270,10 @@ describe("a refused upgrade", () => {
     const call = openCall(open.port, { target: path, headers: handshake });
     await waitFor(() => upstream.visits.get(name), "The upstream was not asked");
     call.leave();
-    expect(await open.waitForRecord(({ query }) => query?.includes(name) === true)).toMatchObject({ outcome: "aborted", cause: "client_closed" });
+    expect(await open.waitForRecord(({ query }) => query?.includes(name) === true)).toMatchObject({
+      outcome: "aborted",
+      cause: "client_closed",
+    });
   });
 
   test.concurrent("is 504 where the upstream is silent", async () => {
@@ -232,7 +291,12 @@ describe("a refused upgrade", () => {
 
 describe("the end of a socket", () => {
   test.concurrent("carries the upstream's code and reason down", async () => {
-    for (const [code, reason] of [[1000, "done"], [1008, "policy"], [4001, "bye é"], [1011, ""]] as const) {
+    for (const [code, reason] of [
+      [1000, "done"],
+      [1008, "policy"],
+      [4001, "bye é"],
+      [1011, ""],
+    ] as const) {
       const { consumer } = await connect({ message: (socket) => socket.close(code, reason) });
       consumer.socket.send("go");
       expect(await consumer.closed).toEqual({ code, reason });
@@ -240,7 +304,11 @@ describe("the end of a socket", () => {
   });
 
   test.concurrent("carries the consumer's code and reason up", async () => {
-    for (const [code, reason] of [[1000, "done"], [3001, "late"], [4999, ""]] as const) {
+    for (const [code, reason] of [
+      [1000, "done"],
+      [3001, "late"],
+      [4999, ""],
+    ] as const) {
       const { consumer, visit } = await connect(echo);
       consumer.socket.close(code, reason);
       expect(await waitFor(() => visit.closed, "The upstream's end did not close")).toEqual({ code, reason });
@@ -264,15 +332,26 @@ describe("the end of a socket", () => {
 
 test.concurrent("pings are answered", async () => {
   const { consumer } = await connect(echo);
-  const pong = new Promise<boolean>((resolve) => consumer.socket.addEventListener("pong" as "message", () => resolve(true)));
+  const pong = new Promise<boolean>((resolve) =>
+    consumer.socket.addEventListener("pong" as "message", () => resolve(true)),
+  );
   consumer.socket.ping("x");
   expect(await Promise.race([pong, Bun.sleep(2000).then(() => false)])).toBe(true);
   consumer.socket.close();
 });
 
 /** Realtime's events for one answer. */
-const created = (id: string) => JSON.stringify({ type: "response.created", response: { id, model: "gpt-realtime", status: "in_progress" } });
-const delta = (id: string, text: string) => JSON.stringify({ type: "response.output_text.delta", response_id: id, item_id: `item_${id}`, output_index: 0, content_index: 0, delta: text });
+const created = (id: string) =>
+  JSON.stringify({ type: "response.created", response: { id, model: "gpt-realtime", status: "in_progress" } });
+const delta = (id: string, text: string) =>
+  JSON.stringify({
+    type: "response.output_text.delta",
+    response_id: id,
+    item_id: `item_${id}`,
+    output_index: 0,
+    content_index: 0,
+    delta: text,
+  });
 const finished = (id: string, text: string, input: number, output: number) =>
   JSON.stringify({
     type: "response.done",
@@ -303,7 +382,12 @@ describe("each answer on a socket is an exchange of its own", () => {
     const records = (await recordsOf(open, name)).filter(({ response_id }) => response_id !== undefined);
     expect(records.map(({ response_id }) => response_id)).toEqual(["resp_a", "resp_b"]);
     for (const record of records) {
-      expect(record).toMatchObject({ transport: "websocket", outcome: "answered", model: "gpt-realtime", usage: { source: "provider", input: 10, output: 2, total: 12 } });
+      expect(record).toMatchObject({
+        transport: "websocket",
+        outcome: "answered",
+        model: "gpt-realtime",
+        usage: { source: "provider", input: 10, output: 2, total: 12 },
+      });
     }
     expect(new Set(records.map(({ id }) => id)).size).toBe(2);
   });
@@ -311,17 +395,30 @@ describe("each answer on a socket is an exchange of its own", () => {
   test.concurrent("two that interleave stay apart", async () => {
     const { consumer, name } = await connect({
       message: (socket) => {
-        const events = [created("r1"), created("r2"), delta("r1", "on"), delta("r2", "tw"), delta("r1", "e"), delta("r2", "o"), finished("r2", "two", 7, 3), finished("r1", "one", 10, 2)];
+        const events = [
+          created("r1"),
+          created("r2"),
+          delta("r1", "on"),
+          delta("r2", "tw"),
+          delta("r1", "e"),
+          delta("r2", "o"),
+          finished("r2", "two", 7, 3),
+          finished("r1", "one", 10, 2),
+        ];
         for (const event of events) socket.send(event);
       },
     });
     consumer.socket.send(ask1);
     await consumer.until(8);
     consumer.socket.close();
-    const find = (id: string) => open.waitForRecord(({ query, response_id }) => query?.includes(name) === true && response_id === id);
+    const find = (id: string) =>
+      open.waitForRecord(({ query, response_id }) => query?.includes(name) === true && response_id === id);
     const [one, two] = await Promise.all([find("r1"), find("r2")]);
     expect([one.usage.total, two.usage.total]).toEqual([12, 10]);
-    expect([JSON.stringify(one.output).includes('"one"'), JSON.stringify(two.output).includes('"two"')]).toEqual([true, true]);
+    expect([JSON.stringify(one.output).includes('"one"'), JSON.stringify(two.output).includes('"two"')]).toEqual([
+      true,
+      true,
+    ]);
     expect(JSON.stringify(one.output)).not.toContain("two");
   });
 
@@ -334,7 +431,9 @@ describe("each answer on a socket is an exchange of its own", () => {
     consumer.socket.send(ask1);
     await consumer.until(3);
     consumer.socket.terminate();
-    const record = await open.waitForRecord(({ query, response_id }) => query?.includes(name) === true && response_id === "r1");
+    const record = await open.waitForRecord(
+      ({ query, response_id }) => query?.includes(name) === true && response_id === "r1",
+    );
     expect(record).toMatchObject({ outcome: "aborted", cause: "client_closed" });
     expect(JSON.stringify(record.output)).toContain("partial");
   });
@@ -348,7 +447,9 @@ describe("each answer on a socket is an exchange of its own", () => {
     });
     consumer.socket.send(ask1);
     await consumer.closed;
-    const record = await open.waitForRecord(({ query, response_id }) => query?.includes(name) === true && response_id === "r1");
+    const record = await open.waitForRecord(
+      ({ query, response_id }) => query?.includes(name) === true && response_id === "r1",
+    );
     expect(record.outcome).toBe("failed");
     expect(JSON.stringify(record.output)).toContain("partial");
   });
@@ -358,16 +459,28 @@ describe("each answer on a socket is an exchange of its own", () => {
       {
         message: (socket) => {
           socket.send(created("warm").replaceAll("gpt-realtime", "gpt-5"));
-          socket.send(finished("warm", "", 0, 0).replace("response.done", "response.completed").replaceAll("gpt-realtime", "gpt-5"));
+          socket.send(
+            finished("warm", "", 0, 0)
+              .replace("response.done", "response.completed")
+              .replaceAll("gpt-realtime", "gpt-5"),
+          );
         },
       },
       { path: "/v1/responses" },
     );
-    consumer.socket.send(JSON.stringify({ type: "response.create", model: "gpt-5", generate: false, input: [{ role: "user", content: "a long prompt that somebody would have to pay for" }] }));
+    consumer.socket.send(
+      JSON.stringify({
+        type: "response.create",
+        model: "gpt-5",
+        generate: false,
+        input: [{ role: "user", content: "a long prompt that somebody would have to pay for" }],
+      }),
+    );
     await consumer.until(2);
     consumer.socket.close();
     await Bun.sleep(300);
-    for (const record of await recordsOf(open, name)) expect([record.usage.total, record.cost_nano_usd ?? "0"]).toEqual([0, "0"]);
+    for (const record of await recordsOf(open, name))
+      expect([record.usage.total, record.cost_nano_usd ?? "0"]).toEqual([0, "0"]);
   });
 });
 

@@ -77,7 +77,7 @@ export async function openWire({ env = {}, yaml }: WireOptions = {}): Promise<Wi
     ...(yaml === undefined ? {} : { files: { "weir.yaml": yaml(urls) } }),
   });
 
-  const start: Wire["open"] = (request, script = answerPlainly, limitMs = undefined) => {
+  const start: Wire["open"] = (request, script = answerPlainly, limitMs) => {
     const name = `script-${scripts.size}`;
     scripts.set(name, script);
     const mine = () => seen.filter((one) => one.header(scriptHeader) === name);
