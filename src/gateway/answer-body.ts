@@ -40,7 +40,9 @@ function readWhole(response: Response): AnswerBody | Promise<AnswerBody> {
   const reading = response.bytes();
   // What is peeked at may be a failure too, which has to be thrown.
   const bytes: unknown = Bun.peek(reading);
-  return bytes instanceof Uint8Array ? { kind: "whole", bytes } : reading.then((read) => ({ kind: "whole", bytes: read }));
+  return bytes instanceof Uint8Array
+    ? { kind: "whole", bytes }
+    : reading.then((read) => ({ kind: "whole", bytes: read }));
 }
 
 /** Collects a body up to `limit` bytes; one that is longer goes on as a stream from its beginning. */

@@ -76,6 +76,10 @@ test("a full outbox gives up bodies, then the oldest records, counts them, and l
   expect(langfuse?.dropped["outbox_full"]).toBeGreaterThan(0);
   expect(langfuse?.pending).toBeGreaterThan(100);
   expect(langfuse === undefined ? undefined : unaccounted(langfuse)).toBe(0);
+  const metrics = await readMetrics(stage.weir.url);
+  expect(metrics.get('weir_sink_dropped_total{sink="langfuse",reason="outbox_full"}')).toBe(
+    langfuse?.dropped["outbox_full"] ?? 0,
+  );
   expect(outbox.bodies_shed).toBeGreaterThan(100);
   expect(outbox.bytes).toBeLessThan(2 * mebibyte);
   await waitFor(() => stage.weir.output().includes("the outbox has no room left"), "The log doesn't say so");

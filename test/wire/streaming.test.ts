@@ -121,6 +121,23 @@ describe("when the consumer leaves", () => {
     expect(record.status).toBeUndefined();
   });
 
+  test.concurrent("in the very moment in which the upstream answers, there is one record, and it says so", async () => {
+    const checks = Array.from({ length: 60 }, async (_, n) => {
+      const running = wire.open(families[n % families.length]?.call ?? {}, async (seen) => {
+        running.leave();
+        await Bun.sleep(n % 6);
+        seen.begin();
+        seen.chunk(openai.say("one"));
+      });
+      const record = await running.record();
+      return `${record.outcome} ${record.cause}`;
+    });
+    expect(new Set(await Promise.all(checks))).toEqual(new Set(["aborted client_closed"]));
+    const sessions = (await wire.weir.records()).map(({ attribution }) => attribution.session);
+    expect(new Set(sessions).size).toBe(sessions.length);
+    expect(wire.weir.lines.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+  });
+
   test.concurrent("in the middle of its upload, the upstream is closed, and the record says so", async () => {
     const running = wire.open({
       method: "POST",

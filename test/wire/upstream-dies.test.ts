@@ -118,6 +118,18 @@ describe("an answer of known length that breaks off never looks whole", () => {
   }
 });
 
+test.concurrent("a small answer that breaks off with its head is 502, every time", async () => {
+  const codes = Array.from({ length: 300 }, async (_, n) => {
+    const { answer } = await wire.exchange({ target: "/v1/models" }, (seen) => {
+      seen.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{}");
+      if (n % 3 === 0) seen.reset();
+      else seen.fin();
+    });
+    return `${answer.status} ${answer.header("x-weir-error")}`;
+  });
+  expect(new Set(await Promise.all(codes))).toEqual(new Set(["502 upstream_failed"]));
+}, 15_000);
+
 test.concurrent("an encoded stream that breaks off never ends cleanly, decoded or not", async () => {
   const bytes = Bun.gzipSync(Buffer.from(words.map(spliced.say).join("") + spliced.last));
   const start = writeHead("200 OK", [

@@ -34,7 +34,6 @@ describe.each([
     });
     const served = await lastServed();
     expect(served).toMatchObject({
-      // eslint-disable-next-line eslint/no-underscore-dangle -- the SDK's own name
       request_id: message._request_id,
       path: "/v1/messages",
       status: 200,
