@@ -33,7 +33,7 @@ async function tryClone(clone) {
   console.log(`npm start: from a clean clone to /live in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 
   const mock = start(clone, ["node", "scripts/weir.mjs", "mock", "--port", mockPort], {});
-  await waitFor(`http://127.0.0.1:${mockPort}/v1/models`, mock);
+  await waitFor(`http://127.0.0.1:${mockPort}/__mock/stats`, mock);
   const answer = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
     method: "POST",
     headers: { authorization: "Bearer smoke", "content-type": "application/json" },

@@ -62,6 +62,7 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
     return superviseWorkers(config);
   }
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
+  surviveFaults(log);
   const app = await start(config, log);
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   // Who reads that it listens may signal at once.
@@ -145,6 +146,11 @@ function announce(config: Config, app: App, log: Log): void {
 
 /** A terminal and npm may both pass on one signal: what comes twice at once is one. Milliseconds. */
 const sameSignalMs = 500;
+
+/** A last net: what nobody waited for must not end everybody's answers. */
+function surviveFaults(log: Log): void {
+  process.on("unhandledRejection", (err) => log.error({ err }, "a promise failed that nobody waited for"));
+}
 
 function drainOnSignal(app: App, log: Log): void {
   let signalledAt: number | undefined;

@@ -41,7 +41,7 @@ export const gatewaySettings = {
     env: "CLIENT_HEAD_TIMEOUT_MS",
     yaml: "gateway.client_head_timeout_ms",
     ...withDefault(duration(), "15000"),
-    help: "How long a consumer may take to send the head of a request. 0 waits for ever.",
+    help: "Accepted without effect: the runtime gives the first head of a connection 10 to 12 seconds, and later ones 75.",
   },
   clientIdleTimeoutMs: {
     env: "CLIENT_IDLE_TIMEOUT_MS",

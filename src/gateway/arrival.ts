@@ -31,6 +31,11 @@ export type Arrival = {
 /** The clocks: the wall's for records, the monotonic one for durations; milliseconds. */
 export type Clock = { readonly now: () => number; readonly elapsed: () => number };
 
+/** What joins an upstream's trace to ours (https://www.w3.org/TR/trace-context/#traceparent-header). */
+export function writeTraceparent({ traceId, spanId }: Pick<Arrival, "traceId" | "spanId">): string {
+  return `00-${traceId}-${spanId}-01`;
+}
+
 /** Reads a request's head. */
 export function readArrival(request: Request, watch: Watch, clock: Clock): Arrival {
   const headers = request.headers.toJSON();

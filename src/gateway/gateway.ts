@@ -1,5 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
-import { type Arrival, type Clock, readArrival } from "./arrival.ts";
+import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arrival.ts";
 import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
 import { checkHead } from "./check-head.ts";
 import type { Cors } from "./cors.ts";
@@ -50,10 +50,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     return answer;
   }
 
-  function traceparentOf({ traceId, spanId }: Arrival): string | undefined {
-    return parts.propagateTrace ? `00-${traceId}-${spanId}-01` : undefined;
-  }
-
   async function carry(arrival: Arrival): Promise<Response> {
     const seen: { route?: Route; body?: CallBody; known: boolean; sentAt?: number } = { known: false };
     try {
@@ -67,7 +63,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       parts.validate(route, call.body);
       const head = createUpstreamHead(call, grant, {
         anthropicVersion: parts.anthropicVersion,
-        traceparent: traceparentOf(arrival),
+        traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
       });
       seen.sentAt = clock.elapsed();
       return await respond(call, await forward(call, head));

@@ -1,7 +1,7 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type Arrival, type Clock, readArrival } from "./arrival.ts";
+import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arrival.ts";
 import { checkHead } from "./check-head.ts";
 import type { Admission } from "./credential.ts";
 import { dial } from "./dial.ts";
@@ -35,6 +35,7 @@ export type RealtimeParts = {
   readonly underWay: UnderWay;
   readonly keepBytes: number;
   readonly anthropicVersion: string;
+  readonly propagateTrace: boolean;
   readonly maxWsMessageBytes: number;
   readonly proxyTimeoutMs: number;
 };
@@ -56,6 +57,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         seen.known = true;
         const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, {
           anthropicVersion: parts.anthropicVersion,
+          traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
         });
         const dialled = await dial(head, {
           maxMessageBytes: parts.maxWsMessageBytes,

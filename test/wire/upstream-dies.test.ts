@@ -31,7 +31,7 @@ function writeStream(family: Family): Buffer {
 async function breakAfter(seen: Seen, bytes: Buffer, way: (typeof ways)[number]): Promise<void> {
   await seen.body;
   seen.write(bytes);
-  await Bun.sleep(60);
+  await Bun.sleep(200);
   seen[way]();
 }
 
@@ -118,7 +118,7 @@ describe("an answer of known length that breaks off never looks whole", () => {
   }
 });
 
-test.concurrent("a small answer that breaks off with its head is 502, every time", async () => {
+test("a small answer that breaks off with its head is 502, every time", async () => {
   const codes = Array.from({ length: 300 }, async (_, n) => {
     const { answer } = await wire.exchange({ target: "/v1/models" }, (seen) => {
       seen.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{}");
@@ -233,7 +233,7 @@ describe("STREAM_ERROR_EVENT=true says so in the dialect, and the connection sti
   });
 });
 
-test.concurrent("an upload whose upstream dies is 502 every time, and the consumer's fault never", async () => {
+test("an upload whose upstream dies is 502 every time, and the consumer's fault never", async () => {
   const codes = Array.from({ length: 300 }, async (_, n) => {
     const { answer } = await wire.exchange({ method: "POST", target: "/v1/files", body: "{}" }, (seen) => {
       seen.write("HTTP/1.1 nonsense\r\n\r\n");
