@@ -7,7 +7,7 @@ function arrive(headers: Record<string, string>, url = "http://127.0.0.1:3000/v1
   const request = new Request(url, { headers });
   return readArrival(
     request,
-    { request, since: 5, deadline: 0, onOver: () => {}, onLasting: undefined, held: false },
+    { request, since: 5, deadline: 0, onOver: () => {}, onLasting: undefined, held: false, place: -1 },
     clock,
   );
 }

@@ -57,3 +57,21 @@ test("at the operator's deadline everything that is left is told", () => {
   expect(why).toBe("shutdown");
   underWay.end(watch);
 });
+
+test("exchanges end in any order, and those that are left are still watched", () => {
+  const underWay = createUnderWay({ elapsed: () => 0, connection });
+  const stopped: number[] = [];
+  const watches = Array.from({ length: 50 }, (_, at) => {
+    const watch = underWay.begin(request);
+    watch.onOver = () => stopped.push(at);
+    return watch;
+  });
+  for (const at of [0, 49, 25, 25, 48, 1, 7]) underWay.end(watches[at] ?? underWay.begin(request));
+  expect(underWay.count()).toBe(44);
+  underWay.stopAll();
+  expect(stopped.toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 50 }, (_, at) => at).filter((at) => ![0, 49, 25, 48, 1, 7].includes(at)),
+  );
+  for (const watch of watches) underWay.end(watch);
+  expect(underWay.count()).toBe(0);
+});

@@ -11,6 +11,8 @@ export type Watch = {
   onLasting: (() => void) | undefined;
   /** Its connection is kept open however long nothing passes. */
   held: boolean;
+  /** Its place among those that are under way; below zero once it has ended. */
+  place: number;
 };
 
 /** Why an exchange is ended by us. */
@@ -42,7 +44,8 @@ const holdAfterMs = 20_000;
 
 /** Creates an empty watch; its clock runs only while something is under way. */
 export function createUnderWay({ elapsed, connection }: UnderWayParts): UnderWay {
-  const watches = new Set<Watch>();
+  // No `Set`: one with much coming and going keeps what it once held until a full collection.
+  const watches: Watch[] = [];
   const waiting = new Set<() => void>();
   let clock: ReturnType<typeof setTimeout> | undefined;
 
@@ -55,27 +58,41 @@ export function createUnderWay({ elapsed, connection }: UnderWayParts): UnderWay
         onOver: nothing,
         onLasting: undefined,
         held: false,
+        place: watches.length,
       };
-      watches.add(watch);
+      watches.push(watch);
       clock ??= setTimeout(tick, tickMs);
       return watch;
     },
     end(watch) {
-      if (!watches.delete(watch)) return;
+      if (!remove(watch)) return;
       if (watch.held) connection.rest(watch.request);
-      if (watches.size === 0) for (const settle of waiting) settle();
+      if (watches.length === 0) for (const settle of waiting) settle();
     },
-    count: () => watches.size,
+    count: () => watches.length,
     idle,
     stopAll() {
-      for (const watch of watches) watch.onOver("shutdown");
+      for (const watch of watches.slice()) watch.onOver("shutdown");
     },
   };
 
+  /** The last one takes the place that becomes free. */
+  function remove(watch: Watch): boolean {
+    const { place } = watch;
+    const last = place >= 0 ? watches.pop() : undefined;
+    if (!last) return false;
+    if (last !== watch) {
+      watches[place] = last;
+      last.place = place;
+    }
+    watch.place = -1;
+    return true;
+  }
+
   function tick(): void {
     const now = elapsed();
-    for (const watch of watches) look(watch, now);
-    clock = watches.size > 0 ? setTimeout(tick, tickMs) : undefined;
+    for (const watch of watches.slice()) look(watch, now);
+    clock = watches.length > 0 ? setTimeout(tick, tickMs) : undefined;
   }
 
   function look(watch: Watch, now: number): void {
@@ -92,9 +109,9 @@ export function createUnderWay({ elapsed, connection }: UnderWayParts): UnderWay
   }
 
   async function idle(withinMs: number): Promise<boolean> {
-    if (watches.size === 0) return true;
+    if (watches.length === 0) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const settle = () => resolve(watches.size === 0);
+    const settle = () => resolve(watches.length === 0);
     waiting.add(settle);
     const timer = withinMs > 0 ? setTimeout(settle, withinMs) : undefined;
     const empty = await promise;
