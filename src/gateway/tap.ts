@@ -54,49 +54,59 @@ export function createTap({
   let ended = false;
   let over: Over | undefined;
   let first = true;
+  let draining = false;
+  let down: ReadableStreamDefaultController<Uint8Array>;
 
   watch.onOver = (why) => {
     over ??= why;
     reader.cancel().catch(ignore);
   };
-  return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 });
+  const start = (controller: typeof down) => void (down = controller);
+  return new ReadableStream<Uint8Array>({ start, pull, cancel }, { highWaterMark: 0 });
 
-  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    for (;;) {
-      const chunk = await readNext();
-      if (ended) return;
-      if ("end" in chunk) return finish(controller, chunk.end);
-      const down = filter ? filter.push(chunk.value) : chunk.value;
-      if (down.length > 0) return controller.enqueue(down);
-    }
+  // Plain callbacks: this runs for each chunk, and a chain of async functions costs a third of it.
+  function pull(): Promise<void> {
+    return read().then(pass, fail);
   }
 
-  async function readNext(): Promise<{ readonly value: Uint8Array } | { readonly end: TapEnd }> {
+  function read(): ReturnType<ChunkReader["read"]> {
     if (idleMs > 0) watch.deadline = elapsed() + idleMs;
-    try {
-      const { done, value } = await reader.read();
-      if (done || !value) return { end: over ? endsOver[over] : { kind: "complete" } };
-      if (first && value.length > 0) {
-        first = false;
-        onFirstByte();
-      }
-      kept.add(value);
-      return { value };
-    } catch (error) {
-      return { end: over ? endsOver[over] : { kind: "broken", error } };
-    } finally {
-      // A consumer that is slow to take what is here is no pause of the upstream's.
-      watch.deadline = Number.POSITIVE_INFINITY;
-    }
+    return reader.read();
   }
 
-  async function finish(controller: ReadableStreamDefaultController<Uint8Array>, end: TapEnd): Promise<void> {
+  function pass({ done, value }: Awaited<ReturnType<ChunkReader["read"]>>): Promise<void> | undefined {
+    // A consumer that is slow to take what is here is no pause of the upstream's.
+    watch.deadline = Number.POSITIVE_INFINITY;
+    if (draining && value) note(value);
+    if (ended) return undefined;
+    if (done || !value) return finish(over ? endsOver[over] : { kind: "complete" });
+    note(value);
+    const bytes = filter ? filter.push(value) : value;
+    if (bytes.length === 0) return pull();
+    down.enqueue(bytes);
+    return undefined;
+  }
+
+  function fail(error: unknown): Promise<void> | undefined {
+    watch.deadline = Number.POSITIVE_INFINITY;
+    return ended ? undefined : finish(over ? endsOver[over] : { kind: "broken", error });
+  }
+
+  function note(value: Uint8Array): void {
+    if (first && value.length > 0) {
+      first = false;
+      onFirstByte();
+    }
+    kept.add(value);
+  }
+
+  async function finish(end: TapEnd): Promise<void> {
     ended = true;
     const rest = filter?.end();
-    if (rest && rest.length > 0) controller.enqueue(rest);
+    if (rest && rest.length > 0) down.enqueue(rest);
     const shown = (await onEnd(end)) ?? true;
-    if (end.kind === "complete" && shown) return controller.close();
-    breakOff(controller);
+    if (end.kind === "complete" && shown) return down.close();
+    breakOff(down);
   }
 
   async function cancel(): Promise<void> {
@@ -110,7 +120,15 @@ export function createTap({
   /** Reads on without a reader below, to learn what the answer cost. */
   async function drain(): Promise<void> {
     const timer = setTimeout(() => void reader.cancel().catch(ignore), drainMs);
-    while (!("end" in (await readNext())));
+    // The chunk that is being waited for still goes to `pass`.
+    draining = true;
+    try {
+      for (let chunk = await read(); !chunk.done && chunk.value; chunk = await read()) note(chunk.value);
+    } catch {
+      // As much as there was is recorded.
+    }
+    draining = false;
+    watch.deadline = Number.POSITIVE_INFINITY;
     clearTimeout(timer);
   }
 }
