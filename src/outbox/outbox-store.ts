@@ -118,7 +118,11 @@ export function openOutboxStore({
     commit,
     ledger: (): Ledger => ledger,
     /** Takes a ledger over in memory; it is written with the next commit. */
-    note: (next: Ledger): void => void (ledger = next),
+    note(next: Ledger): void {
+      ledger = next;
+      // What nobody will ask for again is let go of before it grows old: that is what full collections come from.
+      cache.forget(index.passed(settledByAll(next)));
+    },
     isWritten: (): boolean => ledger === written,
     file: () => file,
     deadTotals: () => deadTotals,

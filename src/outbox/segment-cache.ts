@@ -1,14 +1,20 @@
 import type { SinkRecord } from "../sinks/sink.ts";
 import type { Segment } from "./segment.ts";
 
+type Entry = { records: readonly SinkRecord[]; readonly size: number };
+
 /** Holds the records of the segments that were used last, so that several sinks read and parse them once. */
 export function createSegmentCache({ maxCharacters = 8 * 1_048_576 }: { readonly maxCharacters?: number } = {}) {
   // A map keeps the order in which its keys were set: the first is the one that was not used for longest.
-  const entries = new Map<number, { readonly records: readonly SinkRecord[]; readonly size: number }>();
+  const entries = new Map<number, Entry>();
   let total = 0;
 
   function forget(firstSeq: number): void {
-    total -= entries.get(firstSeq)?.size ?? 0;
+    const entry = entries.get(firstSeq);
+    if (entry === undefined) return;
+    total -= entry.size;
+    // A map with much coming and going holds what it once held until a full collection, so that has to be little.
+    entry.records = [];
     entries.delete(firstSeq);
   }
 

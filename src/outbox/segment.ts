@@ -1,4 +1,5 @@
 import type { Exchange } from "../domain/exchange.ts";
+import { createScratchEncoder } from "../lib/scratch-encoder.ts";
 import type { SinkRecord } from "../sinks/sink.ts";
 import type { NewRecord } from "./outbox.ts";
 
@@ -63,12 +64,17 @@ export function packSegment(
   lines: readonly Line[],
 ): PackedSegment {
   const parts: string[] = [];
-  for (const { id, json } of lines) parts.push(id, json);
-  const text = parts.join("\n");
-  const payload = compress(text);
+  let rawSize = 0;
+  for (const { id, json } of lines) {
+    parts.push(id, json);
+    rawSize += id.length + json.length + 2;
+  }
+  const payload = compressBytes(encode(parts));
   const lastSeq = about.firstSeq + lines.length - 1;
-  return { segment: { ...about, lastSeq, rawSize: text.length, bytes: payload.length }, payload };
+  return { segment: { ...about, lastSeq, rawSize, bytes: payload.length }, payload };
 }
+
+const encode = createScratchEncoder();
 
 /** Packs what is appended at one time, exchanges and refusals apart, numbered from `firstSeq` on. */
 export function packRecords(
@@ -94,7 +100,8 @@ export function unpackSegment(
 ): readonly SinkRecord[] | undefined {
   const text = decompress(payload);
   const parts = text?.length === rawSize ? text.split("\n") : undefined;
-  if (parts?.length !== 2 * (lastSeq - firstSeq + 1)) return undefined;
+  // Behind the last line break there is nothing.
+  if (parts?.pop() !== "" || parts.length !== 2 * (lastSeq - firstSeq + 1)) return undefined;
   const records: SinkRecord[] = [];
   for (let at = 0; at < parts.length; at += 2) {
     records.push(createRecord(firstSeq + at / 2, parts[at] ?? "", parts[at + 1] ?? ""));
@@ -119,7 +126,12 @@ export function createRecord(seq: number, id: string, json: string): SinkRecord 
 
 /** Text as it is stored: compressed where that gains something. */
 export function compress(text: string): Uint8Array {
-  return text.length < leastCompressed ? Buffer.from(text) : Bun.zstdCompressSync(text, { level: 1 });
+  return compressBytes(Buffer.from(text));
+}
+
+/** The bytes given are free again afterwards. */
+function compressBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length < leastCompressed ? bytes.slice() : Bun.zstdCompressSync(bytes, { level: 1 });
 }
 
 /** Text that was stored; `undefined` where it is damaged. */

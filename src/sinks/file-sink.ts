@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { createRecentIds } from "./recent-ids.ts";
-import { openRotatingFile } from "./rotating-file.ts";
+import { openRotatingFile, type RotatingFile } from "./rotating-file.ts";
 import type { DeliveryResult, Sink, SinkRecord } from "./sink.ts";
 
 /** What an outbox may deliver twice after a crash lies within these. */
@@ -8,33 +8,20 @@ const tailBytes = 32 * 1_048_576;
 const mostIds = 32_768;
 
 /** Opens a file of JSON lines as a sink: no exchange is written twice, though it be delivered again. Throws what is wrong with the path in words. */
-export async function openFileSink(parts: {
-  readonly path: string;
-  readonly maxBytes: number;
-  readonly maxFiles: number;
-}): Promise<Sink> {
+export async function openFileSink(parts: FileSinkParts): Promise<Sink> {
   const { path } = parts;
-  const file = await openRotatingFile(parts).catch((error: unknown) => {
-    throw new Error(
-      `${path} can't be opened (${describeError(error)}): set FILE_EVENT_LOG to a file that can be written`,
-      {
-        cause: error,
-      },
-    );
-  });
+  const file = open(parts);
   const written = createRecentIds({ max: mostIds });
   await file.readLast(tailBytes, (line) => {
     const id = findId(line);
     if (id !== undefined) written.add(id);
   });
-  let last: Promise<unknown> = Promise.resolve();
 
-  async function write(batch: readonly SinkRecord[], signal: AbortSignal): Promise<DeliveryResult> {
+  function write(batch: readonly SinkRecord[]): DeliveryResult {
     let fresh = batch.filter(({ id }) => !written.has(id));
     try {
       while (fresh.length > 0) {
-        if (signal.aborted) return { kind: "retry", reason: `${path}: writing took too long` };
-        const count = await file.append(fresh.map(({ json }) => json));
+        const count = file.append(fresh.map(({ json }) => json));
         for (const { id } of fresh.slice(0, count)) written.add(id);
         fresh = fresh.slice(count);
       }
@@ -46,26 +33,33 @@ export async function openFileSink(parts: {
 
   return {
     name: "file",
-    // Small enough that a batch is still in the processor's cache when it is written.
-    batch: { count: 1000, bytes: 262_144 },
+    batch: { count: 1000, bytes: 2_097_152 },
     deadlineMs: 30_000,
     target: path,
-    deliver(batch, signal) {
-      // A delivery that was cut may still be writing.
-      const result = last.then(() => write(batch, signal));
-      last = result;
-      return result;
-    },
+    deliver: (batch) => Promise.resolve(write(batch)),
     check: async () => {
       await access(path, constants.W_OK).catch((error: unknown) => {
         throw new Error(`${path} can't be written: ${describeError(error)}`, { cause: error });
       });
     },
-    async close() {
-      await last;
-      await file.close();
+    close() {
+      file.close();
+      return Promise.resolve();
     },
   };
+}
+
+type FileSinkParts = Parameters<typeof openRotatingFile>[0];
+
+function open(parts: FileSinkParts): RotatingFile {
+  try {
+    return openRotatingFile(parts);
+  } catch (error) {
+    throw new Error(
+      `${parts.path} can't be opened (${describeError(error)}): set FILE_EVENT_LOG to a file that can be written`,
+      { cause: error },
+    );
+  }
 }
 
 function findId(line: string): string | undefined {

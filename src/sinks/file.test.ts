@@ -181,15 +181,6 @@ test("deliveries that overlap are written one after the other", async () => {
   expect(readIds(path)).toEqual(idsOf(makeRecords(1, 105)));
 });
 
-test("a delivery that was cut before its turn writes nothing", async () => {
-  using directory = makeDirectory();
-  const path = join(directory.path, "events.jsonl");
-  const sink = await openSink(path);
-  expect(await sink.deliver(makeRecords(1, 1), AbortSignal.abort())).toMatchObject({ kind: "retry" });
-  expect(readFileSync(path, "utf8")).toBe("");
-  await sink.close?.();
-});
-
 test("a disk without room leaves whole lines, and what is missing is written once there is room", async () => {
   using directory = makeDirectory();
   const path = join(directory.path, "events.jsonl");

@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import { fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
 
 const chunkBytes = 65_536;
 /** A longer one is no exchange. */
@@ -7,33 +7,33 @@ const lineBreak = 0x0a;
 
 /**
  * Sees to it that a file of JSON lines ends with a line break: a last line that is whole is ended, one that a crash cut
- * short is taken away. Gives the size of the file.
+ * short is taken away. Takes a file descriptor, gives the size of the file.
  */
-export async function mendLastLine(file: FileHandle): Promise<number> {
-  const { size } = await file.stat();
-  const start = await findLastLine(file, size);
+export function mendLastLine(file: number): number {
+  const { size } = fstatSync(file);
+  const start = findLastLine(file, size);
   if (start === size) return size;
-  if (size - start <= longestLine && isJson(await readBetween(file, start, size))) {
-    await file.write("\n");
+  if (size - start <= longestLine && isJson(readBetween(file, start, size))) {
+    writeSync(file, "\n");
     return size + 1;
   }
-  await file.truncate(start);
+  ftruncateSync(file, start);
   return start;
 }
 
 /** Where the text after the last line break begins. */
-async function findLastLine(file: FileHandle, size: number): Promise<number> {
+function findLastLine(file: number, size: number): number {
   for (let end = size; end > 0; end -= chunkBytes) {
     const start = Math.max(0, end - chunkBytes);
-    const at = (await readBetween(file, start, end)).lastIndexOf(lineBreak);
+    const at = readBetween(file, start, end).lastIndexOf(lineBreak);
     if (at !== -1) return start + at + 1;
   }
   return 0;
 }
 
-async function readBetween(file: FileHandle, start: number, end: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start);
-  return buffer.subarray(0, bytesRead);
+function readBetween(file: number, start: number, end: number): Buffer {
+  const buffer = Buffer.alloc(end - start);
+  return buffer.subarray(0, readSync(file, buffer, 0, end - start, start));
 }
 
 function isJson(bytes: Buffer): boolean {

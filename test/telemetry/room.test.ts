@@ -64,7 +64,7 @@ test("of a flood of refusals a few are recorded, the rest is counted in one reco
 }, 20_000);
 
 test("a full outbox gives up bodies, then the oldest records, counts them, and lets traffic and other sinks go on", async () => {
-  await using stage = await openStage({ env: { OUTBOX_MAX_BYTES: "1MB", SINKS: "file,langfuse" } });
+  await using stage = await openStage({ env: { OUTBOX_MAX_BYTES: "500KB", SINKS: "file,langfuse" } });
   stage.upstream.answer = answer;
   await stage.langfuse.stop();
   const ids = await callMany(stage, { count: 1_600, bytes: 8_000, pauseMs: 10 });
