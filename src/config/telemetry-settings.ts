@@ -57,7 +57,7 @@ export const telemetrySettings = {
   outboxFlushMs: {
     env: "OUTBOX_FLUSH_MS",
     yaml: "outbox.flush_ms",
-    ...withDefault(duration(), "5"),
+    ...withDefault(duration(), "20"),
     help: "How long a record may wait to be written together with others.",
   },
   outboxMaxBytes: {

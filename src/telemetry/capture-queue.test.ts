@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Capture } from "../domain/capture.ts";
 import { createCaptureQueue } from "./capture-queue.ts";
-import { readBatch } from "./protocol.ts";
+import { readBatch } from "./capture-batch.ts";
 
 function capture(id: string, size = 0): Capture {
   const body = new Uint8Array(size).fill(65);
@@ -60,7 +60,7 @@ test("room comes back when a batch is acknowledged, and what was never acknowled
   expect(queue.add(capture("c"))).toBeUndefined();
   const first = queue.take();
   expect(queue.add(capture("c"))).toBeUndefined();
-  queue.acknowledge(first?.number ?? 0);
+  queue.acknowledge(first?.number ?? 0, first?.bytes ?? new ArrayBuffer(0));
   expect(queue.add(capture("c"))).toBe(2);
   queue.take();
   expect(queue.giveUpSent()).toBe(1);

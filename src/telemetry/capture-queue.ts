@@ -1,5 +1,5 @@
 import type { Capture, KeptBytes } from "../domain/capture.ts";
-import { type CaptureBatch, keptSize, writeBatch } from "./protocol.ts";
+import { type BatchWriter, type CaptureBatch, createBatchWriter, keptSize } from "./capture-batch.ts";
 
 /** What waits between the request thread and the worker, within bounds: bodies go first, then records, each counted. */
 export type CaptureQueue = {
@@ -7,7 +7,8 @@ export type CaptureQueue = {
   readonly add: (capture: Capture) => number | undefined;
   /** The next batch; `undefined` where nothing waits. Its bytes count until they are acknowledged. */
   readonly take: () => CaptureBatch | undefined;
-  readonly acknowledge: (batch: number) => void;
+  /** Takes the batch's buffer back, for the next one. */
+  readonly acknowledge: (batch: number, buffer: ArrayBuffer) => void;
   /** Forgets what was sent and never acknowledged; returns how many records that were. */
   readonly giveUpSent: () => number;
   readonly state: () => { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
@@ -23,13 +24,22 @@ const factsSize = 1024;
 const shortHead = 2048;
 const shortTail = 8192;
 
+/** A batch that has grown to this takes no more. Bytes. */
+export const fullBatch = 4_194_304;
+/** A buffer that is larger is let go. Bytes. */
+const mostSpare = 2 * fullBatch;
+
 /** Creates an empty queue. */
 export function createCaptureQueue({
   maxBytes,
   maxCount = Number.POSITIVE_INFINITY,
 }: CaptureQueueBounds): CaptureQueue {
   const sent = new Map<number, { readonly records: number; readonly bytes: number }>();
-  let waiting: Capture[] = [];
+  /** The last one is still open. */
+  const batches: BatchWriter[] = [];
+  /** Fresh memory for each batch costs more than what is written into it. */
+  let spare: ArrayBuffer | undefined;
+  let waitingRecords = 0;
   let waitingBytes = 0;
   let sentBytes = 0;
   let sentRecords = 0;
@@ -38,7 +48,7 @@ export function createCaptureQueue({
 
   return {
     add(capture) {
-      if (waiting.length + sentRecords >= maxCount) return undefined;
+      if (waitingRecords + sentRecords >= maxCount) return undefined;
       const used = waitingBytes + sentBytes;
       const fits = used + factsSize + keptSize(capture) <= maxBytes;
       const kept = fits ? capture : shorten(capture);
@@ -46,25 +56,40 @@ export function createCaptureQueue({
       // A tenth on top is for records whose bodies were dropped.
       if (!fits && used + size > maxBytes * 1.1) return undefined;
       if (!fits) bodiesDropped += 1;
-      waiting.push(kept);
+      openBatch().add(kept);
+      waitingRecords += 1;
       waitingBytes += size;
-      return next;
+      return next - 1;
     },
     take() {
-      if (waiting.length === 0) return undefined;
-      const batch = writeBatch(next, waiting);
-      sent.set(next, { records: waiting.length, bytes: waitingBytes });
-      sentBytes += waitingBytes;
-      sentRecords += waiting.length;
-      waiting = [];
-      waitingBytes = 0;
-      next += 1;
-      return batch;
+      const batch = batches.shift();
+      if (!batch) return undefined;
+      const { number } = batch;
+      const [records, bytes] = [batch.count(), batch.size() + batch.count() * factsSize];
+      sent.set(number, { records, bytes });
+      waitingRecords -= records;
+      waitingBytes -= bytes;
+      sentBytes += bytes;
+      sentRecords += records;
+      return batch.finish();
     },
-    acknowledge: (batch) => void forget(batch),
+    acknowledge(batch, buffer) {
+      forget(batch);
+      if (buffer.byteLength <= mostSpare) spare = buffer;
+    },
     giveUpSent: () => [...sent.keys()].reduce((records, batch) => records + forget(batch), 0),
-    state: () => ({ records: waiting.length + sentRecords, bytes: waitingBytes + sentBytes, bodiesDropped }),
+    state: () => ({ records: waitingRecords + sentRecords, bytes: waitingBytes + sentBytes, bodiesDropped }),
   };
+
+  function openBatch(): BatchWriter {
+    const last = batches.at(-1);
+    if (last && last.size() < fullBatch) return last;
+    const opened = createBatchWriter(next, spare);
+    spare = undefined;
+    next += 1;
+    batches.push(opened);
+    return opened;
+  }
 
   function forget(batch: number): number {
     const entry = sent.get(batch);

@@ -1,6 +1,6 @@
 import type { Capture, Hand } from "../domain/capture.ts";
 import type { DropReason } from "../outbox/outbox.ts";
-import { createCaptureQueue } from "./capture-queue.ts";
+import { createCaptureQueue, fullBatch } from "./capture-queue.ts";
 import type { Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
 
 /** The request thread's end of telemetry. */
@@ -28,8 +28,6 @@ export type TelemetryParts = {
   readonly onTrouble: (about: Readonly<Record<string, unknown>>, phrase: string) => void;
 };
 
-/** A batch doesn't wait for its time when it has grown to this. Bytes. */
-const fullBatch = 4_194_304;
 const restartAfterMs = 500;
 const answerWithinMs = 2_000;
 const sayAgainAfterMs = 60_000;
@@ -47,6 +45,10 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   const lostByReason = new Map<DropReason, number>();
   let worker: Worker | undefined;
   let nextQuestion = 1;
+  /** Batches that are with the worker. */
+  let unacknowledged = 0;
+  /** What waits goes with the next acknowledgement. */
+  let due = false;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let lost = 0;
   let lostSaid = 0;
@@ -65,7 +67,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
       countLost("queue_full", 1);
       return strict ? countLate(Promise.resolve(false)) : undefined;
     }
-    if (queue.state().bytes > fullBatch || strict) flush();
+    if (strict || queue.state().bytes > fullBatch) flushInTurn();
     else flushSoon();
     return strict ? countLate(waitFor(batch)) : undefined;
   }
@@ -77,15 +79,24 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   }
 
   function flushSoon(): void {
-    flushTimer ??= setTimeout(flush, outbox.flushMs);
+    flushTimer ??= setTimeout(flushInTurn, outbox.flushMs);
+  }
+
+  /** Batches don't queue up at a busy worker: what comes meanwhile goes together, as soon as it has the last one done. */
+  function flushInTurn(): void {
+    if (unacknowledged === 0) flush();
+    else due = true;
   }
 
   function flush(): void {
     clearTimeout(flushTimer);
     flushTimer = undefined;
+    due = false;
     if (!worker) return;
-    const batch = queue.take();
-    if (batch) send(batch, [batch.bytes]);
+    for (let batch = queue.take(); batch; batch = queue.take()) {
+      unacknowledged += 1;
+      send(batch, [batch.bytes]);
+    }
     for (const [reason, count] of lostByReason) send({ kind: "lost", reason, count });
     lostByReason.clear();
   }
@@ -139,8 +150,11 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
             started.terminate();
             return reject(new Error(data.message));
           case "appended":
-            queue.acknowledge(data.number);
-            return settle(data.number, true);
+            unacknowledged -= 1;
+            queue.acknowledge(data.number, data.bytes);
+            settle(data.number, true);
+            if (due) flush();
+            return;
           case "answer":
             questions.get(data.id)?.(data.value);
             return void questions.delete(data.id);
@@ -162,6 +176,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   function lose(dead: Worker, reason: string): void {
     if (worker !== dead) return;
     worker = undefined;
+    unacknowledged = 0;
     if (closing) return onClosed?.(0);
     const records = queue.giveUpSent();
     for (const batch of waiters.keys()) settle(batch, false);

@@ -3,11 +3,13 @@ import { openTelemetryWork, type TelemetryWork } from "./work.ts";
 
 declare const self: Worker;
 
-const receive = createReceiver((message) => self.postMessage(message));
+const receive = createReceiver((message, transfer = []) => self.postMessage(message, transfer));
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => void receive(data));
 
 /** Does what the request thread says, and tells it what came of it. */
-function createReceiver(tell: (message: FromWorker) => void): (message: ToWorker) => Promise<void> {
+function createReceiver(
+  tell: (message: FromWorker, transfer?: ArrayBuffer[]) => void,
+): (message: ToWorker) => Promise<void> {
   let work: TelemetryWork | undefined;
 
   return async (message) => {
@@ -15,7 +17,10 @@ function createReceiver(tell: (message: FromWorker) => void): (message: ToWorker
       case "open":
         return open(message);
       case "batch":
-        return work?.record(message, () => tell({ kind: "appended", number: message.number }));
+        return work?.record(message, () => {
+          const { number, bytes } = message;
+          tell({ kind: "appended", number, bytes }, [bytes]);
+        });
       case "lost":
         return work?.countLost(message.reason, message.count);
       case "ask":
