@@ -1,4 +1,3 @@
-import { Registry } from "@prometheus-io/client";
 import { smallBodies } from "./gateway/answer-body.ts";
 import { createCors } from "./gateway/cors.ts";
 import { createAdmission } from "./gateway/credential.ts";
@@ -18,7 +17,7 @@ import { createOwnPaths } from "./gateway/own-paths.ts";
 import type { Hand } from "./domain/capture.ts";
 import type { Config } from "./config/config.ts";
 import type { Log } from "./lib/log.ts";
-import { registerProcessMetrics } from "./telemetry/process-metrics.ts";
+import { createProcessMetrics } from "./telemetry/process-metrics.ts";
 import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** A running Weir. */
@@ -118,8 +117,7 @@ export async function openApp({
   });
   const realtime = createRealtime({ ...settings, clock, findRoute, admit, recorder, hand, underWay, keepBytes });
   const health = createUpstreamHealth({ fetch, elapsed: clock.elapsed, reachability });
-  const registry = new Registry();
-  const stopMeasuring = registerProcessMetrics(registry, {
+  const processMetrics = createProcessMetrics({
     inFlight: underWay.count,
     queue: () => telemetry?.state().queue ?? { records: 0, bytes: 0, bodiesDropped: 0 },
     lost: () => telemetry?.state().lost ?? 0,
@@ -128,8 +126,12 @@ export async function openApp({
   });
   const questions = {
     status: async () => telemetry?.ask("status"),
-    metricsText: async () => (await registry.metrics()) + ((await telemetry?.ask("metrics")) ?? ""),
-    metricsJson: async () => [...(await registry.getMetricsAsJSON()), ...((await telemetry?.ask("metricsJson")) ?? [])],
+    metricsText: async () =>
+      (await (await processMetrics.read()).metrics()) + ((await telemetry?.ask("metrics")) ?? ""),
+    metricsJson: async () => [
+      ...(await (await processMetrics.read()).getMetricsAsJSON()),
+      ...((await telemetry?.ask("metricsJson")) ?? []),
+    ],
   };
   const pages = createStatusPages({ config, version, health, telemetry: questions, cors, draining: () => draining });
   const server = openServer({
@@ -155,7 +157,7 @@ export async function openApp({
       await underWay.idle(1_000);
     }
     await beforeClosing?.();
-    stopMeasuring();
+    processMetrics.stop();
     const [pending] = await Promise.all([
       telemetry?.close(lifecycle.flushTimeoutMs) ?? 0,
       server.end(lifecycle.flushTimeoutMs),

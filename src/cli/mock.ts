@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { startMock, type MockOptions, type MockProvider } from "../mock/mock-provider.ts";
+import type { MockOptions, MockProvider } from "../mock/mock-provider.ts";
 import { type CliCommand, complain } from "./command.ts";
 
 /** `weir mock`. */
@@ -22,8 +22,8 @@ export const mockCommand: CliCommand = {
 
 type MockFlags = Pick<MockOptions, "host" | "port" | "seed" | "chaos"> & { latency: number; jitter: number };
 
-function runMock({ latency, jitter, ...options }: MockFlags): void {
-  const mock = start({ ...options, latencyMs: latency, jitterMs: jitter });
+async function runMock({ latency, jitter, ...options }: MockFlags): Promise<void> {
+  const mock = await start({ ...options, latencyMs: latency, jitterMs: jitter });
   process.stdout.write(describeMock(mock.url));
   const end = (): void => {
     mock.stop();
@@ -33,7 +33,9 @@ function runMock({ latency, jitter, ...options }: MockFlags): void {
   process.on("SIGINT", end);
 }
 
-function start(options: MockOptions): MockProvider {
+async function start(options: MockOptions): Promise<MockProvider> {
+  // What a gateway never needs is not loaded with it.
+  const { startMock } = await import("../mock/mock-provider.ts");
   try {
     return startMock(options);
   } catch (error) {

@@ -1,4 +1,5 @@
-import { calcPrice, type ConditionalPrice, type ModelInfo, type ModelPrice } from "@pydantic/genai-prices";
+import type * as genaiPrices from "@pydantic/genai-prices";
+import type { ConditionalPrice, ModelInfo, ModelPrice } from "@pydantic/genai-prices";
 import { multiply, readDecimal, type Decimal } from "./decimal.ts";
 import { modelNames } from "./model-names.ts";
 import type { Listing, Rate, RateCard } from "./rate-card.ts";
@@ -22,9 +23,16 @@ export function findListedPrice(provider: string | undefined, model: string): Li
   return undefined;
 }
 
+/** The data is megabytes, which a gateway that has nothing to price yet doesn't hold. */
+function load(): typeof genaiPrices {
+  // Only `require` loads in the middle of a synchronous function; it does so once.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-require-imports
+  return require("@pydantic/genai-prices") as typeof genaiPrices;
+}
+
 function find(provider: string | undefined, name: string): Listing | undefined {
   try {
-    const found = calcPrice({}, name, provider === undefined ? {} : { providerId: provider });
+    const found = load().calcPrice({}, name, provider === undefined ? {} : { providerId: provider });
     return found === null ? undefined : toListing(found.provider.id, found.model);
   } catch {
     // The library throws where its own data contradicts itself; such a model has no price.

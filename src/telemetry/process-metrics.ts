@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "@prometheus-io/client";
+import type { Registry } from "@prometheus-io/client";
 
 /** What only the request thread knows. */
 export type ProcessFacts = {
@@ -9,10 +9,25 @@ export type ProcessFacts = {
   readonly late: () => number;
 };
 
+/** The metrics of the process. */
+export type ProcessMetrics = {
+  /** Loads what writes them when somebody asks for the first time: it is megabytes. */
+  readonly read: () => Promise<Registry>;
+  readonly stop: () => void;
+};
+
 const lagEveryMs = 500;
 
-/** Registers the metrics of the process; returns what stops measuring. Seconds and bytes. */
-export function registerProcessMetrics(registry: Registry, facts: ProcessFacts): () => void {
+/** Begins to measure; durations in seconds, sizes in bytes. */
+export function createProcessMetrics(facts: ProcessFacts): ProcessMetrics {
+  const lag = measureLag();
+  let registry: Promise<Registry> | undefined;
+  return { read: () => (registry ??= createRegistry(facts, lag.takeWorst)), stop: lag.stop };
+}
+
+async function createRegistry(facts: ProcessFacts, takeWorstLag: () => number): Promise<Registry> {
+  const { Counter, Gauge, Registry: PrometheusRegistry } = await import("@prometheus-io/client");
+  const registry = new PrometheusRegistry();
   const gauge = (name: string, help: string, read: () => number) =>
     void new Gauge({
       name,
@@ -56,11 +71,12 @@ export function registerProcessMetrics(registry: Registry, facts: ProcessFacts):
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
-  return measureLag(gauge);
+  gauge("weir_event_loop_lag_seconds", "Longest delay of the request thread since the last scrape", takeWorstLag);
+  return registry;
 }
 
 /** How much later than planned a timer of the request thread fires. */
-function measureLag(gauge: (name: string, help: string, read: () => number) => void): () => void {
+function measureLag(): { readonly takeWorst: () => number; readonly stop: () => void } {
   let worst = 0;
   let expected = performance.now() + lagEveryMs;
   const timer = setInterval(() => {
@@ -68,10 +84,12 @@ function measureLag(gauge: (name: string, help: string, read: () => number) => v
     worst = Math.max(worst, now - expected);
     expected = now + lagEveryMs;
   }, lagEveryMs);
-  gauge("weir_event_loop_lag_seconds", "Longest delay of the request thread since the last scrape", () => {
-    const seconds = Math.max(0, worst) / 1000;
-    worst = 0;
-    return seconds;
-  });
-  return () => clearInterval(timer);
+  return {
+    takeWorst() {
+      const seconds = Math.max(0, worst) / 1000;
+      worst = 0;
+      return seconds;
+    },
+    stop: () => clearInterval(timer),
+  };
 }
