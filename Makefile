@@ -1,8 +1,8 @@
 # One line each over the npm scripts, for hands that type make.
-.PHONY: help install build run dev test check fmt vet lint clean version bench
+.PHONY: help install build run dev test test-all test-openai test-anthropic test-gemini test-health env-check check fmt vet lint clean version bench
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | expand -t 16
 
 install: ## the dependencies, exactly as locked
 	npm ci
@@ -18,6 +18,24 @@ dev: ## start it, and again on every change
 
 test: ## all tests
 	npm test
+
+test-all: ## all tests, in their long form where they have one
+	WEIR_LONG=1 npm test
+
+test-openai: ## what knows OpenAI's formats: dialects, mock, records, SDK
+	npm test -- src/dialects/openai src/mock/openai test/telemetry/openai test/sdks/openai
+
+test-anthropic: ## the same for Anthropic
+	npm test -- src/dialects/anthropic src/mock/anthropic test/telemetry/anthropic test/sdks/anthropic
+
+test-gemini: ## the same for Gemini
+	npm test -- src/dialects/gemini src/mock/gemini test/telemetry/gemini test/sdks/genai
+
+test-health: ## health pages and metrics
+	npm test -- test/wire/status-pages
+
+env-check: ## whether the settings are right
+	node scripts/weir.mjs doctor --config-only
 
 check: ## everything that a pull request has to pass
 	npm run check

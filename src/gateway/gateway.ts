@@ -10,10 +10,18 @@ import { createRefusalResponse } from "./refuse.ts";
 import type { Respond } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
 import type { UnderWay } from "./under-way.ts";
-import { createUpstreamHead } from "./upstream-request.ts";
+import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
 
 /** Answers every request that is for an upstream; never rejects. */
 export type Gateway = (request: Request) => Response | Promise<Response>;
+
+/** What a log may tell of an exchange that begins: its path has no `key`. */
+export type Beginning = {
+  readonly method: string;
+  readonly path: string;
+  readonly exchange_id: string;
+  readonly trace_id: string;
+};
 
 /** What the gateway is made of. */
 export type GatewayParts = {
@@ -29,18 +37,21 @@ export type GatewayParts = {
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
   readonly underWay: Pick<UnderWay, "begin">;
+  /** Gets each exchange as it begins, for the log; absent where no log would write it. */
+  readonly onBegin?: ((beginning: Beginning) => void) | undefined;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, exchangeId: string) => void;
 };
 
 /** Creates the request path. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { clock, cors, findRoute, admit, forward, respond, recorder } = parts;
+  const { clock, cors, findRoute, admit, forward, respond, recorder, onBegin } = parts;
 
   return (request) => {
     const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
     if (preflight) return preflight;
     const arrival = readArrival(request, parts.underWay.begin(request), clock);
+    if (onBegin) onBegin(describe(arrival));
     const origin = arrival.headers["origin"];
     return origin === undefined ? carry(arrival) : carry(arrival).then((answer) => allow(answer, origin));
   };
@@ -73,4 +84,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       return createRefusalResponse(error, arrival, seen.route);
     }
   }
+}
+
+function describe({ method, path, search, id, traceId }: Arrival): Beginning {
+  return { method, path: path + removeQueryKey(search), exchange_id: id, trace_id: traceId };
 }
