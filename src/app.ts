@@ -1,23 +1,16 @@
-import { smallBodies } from "./gateway/answer-body.ts";
-import { createCors } from "./gateway/cors.ts";
-import { createAdmission } from "./gateway/credential.ts";
-import { createForward } from "./gateway/forward.ts";
-import { createGateway } from "./gateway/gateway.ts";
+import type { Config } from "./config/config.ts";
+import { keepFixed } from "./config/keep-fixed.ts";
+import type { Hand } from "./domain/capture.ts";
+import { createDataPlane, type DataPlaneParts } from "./gateway/data-plane.ts";
 import { createUpstreamHealth } from "./gateway/health.ts";
+import { createOwnPaths } from "./gateway/own-paths.ts";
 import { createReachability } from "./gateway/reachability.ts";
-import { createRealtime } from "./gateway/realtime.ts";
-import { createRecorder } from "./gateway/recorder.ts";
-import { createRespond } from "./gateway/respond.ts";
-import { createRoutes } from "./gateway/route.ts";
 import { openServer } from "./gateway/server.ts";
 import { createStatusPages } from "./gateway/status-pages.ts";
 import { createUnderWay } from "./gateway/under-way.ts";
-import { createValidation } from "./gateway/validation.ts";
-import { createOwnPaths } from "./gateway/own-paths.ts";
-import type { Hand } from "./domain/capture.ts";
-import type { Config } from "./config/config.ts";
 import type { Log } from "./lib/log.ts";
 import { createProcessMetrics } from "./telemetry/process-metrics.ts";
+import type { WorkerSettings } from "./telemetry/protocol.ts";
 import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 
 /** A running Weir. */
@@ -25,6 +18,11 @@ export type App = {
   readonly url: string;
   readonly port: number;
   readonly telemetry: Telemetry | undefined;
+  /**
+   * Goes on under another configuration, and touches nothing that is under way. Gives the settings that hold from the next
+   * start on only; throws where the new sinks can't be opened, and everything stays as it was.
+   */
+  readonly change: (next: Config) => Promise<readonly string[]>;
   /**
    * Lets what is under way end, within the operator's deadlines, hands everything over, and closes; how many records
    * wait for the next start. `beforeClosing` is run when the last exchange has ended and telemetry still answers.
@@ -45,77 +43,42 @@ export type AppParts = {
 
 const clock = { now: Date.now, elapsed: () => performance.now() };
 
-/** Answers whose usage is told in headers are read before their head goes down. */
-const jsonBodies = { ...smallBodies, json: 1_048_576 };
-
 /** Puts the parts together and listens; throws what the operator has to mend. */
 export async function openApp({
-  config,
+  config: first,
   log,
   version,
   createWorker,
   fetch = globalThis.fetch,
   viaProxy = false,
 }: AppParts): Promise<App> {
-  const { gateway: settings, lifecycle, dataDir } = config;
+  let config = first;
+  let draining = false;
   const telemetry = config.telemetry.enabled
     ? await openTelemetry({
-        settings: { telemetry: config.telemetry, log: config.log, dataDir, version },
+        settings: workerSettings(config, version),
         createWorker,
         onTrouble: (about, phrase) => log.error(about, phrase),
       })
     : undefined;
   const hand: Hand = telemetry?.hand ?? (() => undefined);
-  const keepBytes = telemetry ? config.telemetry.maxBodyBytes : 0;
   const reachability = createReachability(clock.elapsed);
   const underWay = createUnderWay({
     elapsed: clock.elapsed,
     connection: { hold: (request) => server.hold(request), rest: (request) => server.rest(request) },
   });
-  let draining = false;
-
-  const recorder = createRecorder({ hand, underWay, clock, keepBytes });
-  const cors = createCors(settings.corsAllowedOrigins);
-  const findRoute = createRoutes(settings.providers, settings.defaultApi);
-  const admit = createAdmission({ ...settings, ownHosts: [config.host] });
-  const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
-  const forward = createForward({
-    ...settings,
+  const parts: DataPlaneParts = {
     fetch,
-    clock,
-    reachability,
-    drain: drainMs > 0,
-    wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies,
     viaProxy,
-  });
-  const respond = createRespond({
-    recorder,
     clock,
-    keepBytes,
-    idleMs: settings.streamIdleTimeoutMs,
-    drainMs,
-    errorEvent: settings.streamErrorEvent,
-    breakOff: (request) => server.breakOff(request),
-    // Prices are megabytes that only this asks of the request thread.
-    ...(settings.responseUsageHeaders
-      ? { usageHeaders: (await import("./gateway/usage-headers.ts")).createUsageHeaders() }
-      : {}),
-  });
-  const gateway = createGateway({
-    ...settings,
-    clock,
-    cors,
-    findRoute,
-    admit,
-    limits: { ...settings, elapsed: clock.elapsed, keepBytes },
-    validate: createValidation(settings.validateRequests),
-    forward,
-    respond,
-    recorder,
+    hand,
     underWay,
+    reachability,
+    relays: new Set(),
+    breakOff: (request) => server.breakOff(request),
+    onBegin: (beginning) => log.debug(beginning, "exchange began"),
     onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
-  });
-  const realtime = createRealtime({ ...settings, clock, findRoute, admit, recorder, hand, underWay, keepBytes });
+  };
   const health = createUpstreamHealth({ fetch, elapsed: clock.elapsed, reachability });
   const processMetrics = createProcessMetrics({
     inFlight: underWay.count,
@@ -133,25 +96,43 @@ export async function openApp({
       ...((await telemetry?.ask("metricsJson")) ?? []),
     ],
   };
-  const pages = createStatusPages({ config, version, health, telemetry: questions, cors, draining: () => draining });
+  let { plane, ownPaths } = await prepare(config);
   const server = openServer({
     host: config.host,
     port: config.port,
-    reusePort: lifecycle.workers > 1,
-    ownPaths: createOwnPaths(pages),
-    gateway,
-    upgrade: realtime.upgrade,
-    websocket: realtime.handlers,
+    reusePort: config.lifecycle.workers > 1,
+    findOwn: (request) => ownPaths.find(request),
+    gateway: (request) => plane.gateway(request),
+    upgrade: (request, listener) => plane.realtime.upgrade(request, listener),
+    websocket: plane.realtime.handlers,
     draining: () => draining,
   });
 
-  return { url: server.url, port: server.port, telemetry, drain };
+  return { url: server.url, port: server.port, telemetry, change, drain };
+
+  /** All that answers under a configuration. */
+  async function prepare(settings: Config) {
+    const next = await createDataPlane(settings, parts);
+    const about = { config: settings, version, health, telemetry: questions, cors: next.cors };
+    return { plane: next, ownPaths: createOwnPaths(createStatusPages({ ...about, draining: () => draining })) };
+  }
+
+  async function change(wanted: Config): Promise<readonly string[]> {
+    const { config: next, kept } = keepFixed(config, wanted);
+    const prepared = await prepare(next);
+    await telemetry?.change(workerSettings(next, version));
+    log.level = next.log.level;
+    ({ plane, ownPaths } = prepared);
+    config = next;
+    return kept;
+  }
 
   async function drain(beforeClosing?: () => Promise<void>): Promise<number> {
     draining = true;
+    const { lifecycle } = config;
     if (lifecycle.drainDelayMs > 0) await Bun.sleep(lifecycle.drainDelayMs);
     server.close();
-    realtime.close();
+    for (const relay of parts.relays) relay.leave();
     if (!(await underWay.idle(lifecycle.shutdownTimeoutMs))) {
       underWay.stopAll();
       await underWay.idle(1_000);
@@ -164,4 +145,8 @@ export async function openApp({
     ]);
     return pending;
   }
+}
+
+function workerSettings({ telemetry, log, dataDir }: Config, version: string): WorkerSettings {
+  return { telemetry, log, dataDir, version };
 }

@@ -10,6 +10,7 @@ import { createTelemetryWorker } from "./create-worker.ts";
 import { detach } from "./detach.ts";
 import { loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
+import { reloadOnHangup } from "./reload-on-hangup.ts";
 import { describeStart } from "./start-message.ts";
 import { readVersion } from "./version.ts";
 import { configOfWorker, readWorkerNumber, superviseWorkers } from "./workers.ts";
@@ -52,9 +53,10 @@ export function addServeOptions(command: Command): Command {
 
 /** Runs the gateway until a signal ends it. */
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
-  const whole = accept(await loadConfig({ flags: readFlags(options) }));
+  const load = () => loadConfig({ flags: readFlags(options) });
   const worker = readWorkerNumber();
-  const config = worker === undefined ? whole : configOfWorker(whole, worker);
+  const ownPart = (whole: Config) => (worker === undefined ? whole : configOfWorker(whole, worker));
+  const config = ownPart(accept(await load()));
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
   if (worker === undefined && config.lifecycle.workers > 1) {
@@ -66,7 +68,8 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const app = await start(config, log);
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   // Who reads that it listens may signal at once.
-  drainOnSignal(app, log);
+  const stop = drainOnSignal(app, log);
+  reloadOnHangup({ app, log, stop, load, ownPart });
   announce(config, app, log);
 }
 
@@ -152,7 +155,7 @@ function surviveFaults(log: Log): void {
   process.on("unhandledRejection", (err) => log.error({ err }, "a promise failed that nobody waited for"));
 }
 
-function drainOnSignal(app: App, log: Log): void {
+function drainOnSignal(app: App, log: Log): (signal: NodeJS.Signals) => void {
   let signalledAt: number | undefined;
   const stop = async (signal: NodeJS.Signals) => {
     const now = performance.now();
@@ -167,4 +170,5 @@ function drainOnSignal(app: App, log: Log): void {
   const onSignal = (signal: NodeJS.Signals) => void stop(signal);
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  return onSignal;
 }

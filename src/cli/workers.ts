@@ -45,6 +45,9 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
   };
   process.on("SIGTERM", pass);
   process.on("SIGINT", pass);
+  process.on("SIGHUP", () => {
+    for (const worker of running) worker.kill("SIGHUP");
+  });
   const codes = await Promise.all(
     Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),
   );

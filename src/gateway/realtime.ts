@@ -21,8 +21,6 @@ export type Realtime = {
   /** Relays an upgrade; gives the answer where it was refused, by us or by the upstream. */
   readonly upgrade: (request: Request, server: Server<SocketRelay>) => Promise<Response | undefined>;
   readonly handlers: WebSocketHandler<SocketRelay>;
-  /** Lets sockets go with 1001, each as soon as it is between answers. */
-  readonly close: () => void;
 };
 
 /** What it is made of; bytes and milliseconds. */
@@ -33,6 +31,8 @@ export type RealtimeParts = {
   readonly recorder: Recorder;
   readonly hand: Hand;
   readonly underWay: UnderWay;
+  /** Those that are open; `leave` lets one go with 1001 as soon as it is between answers. */
+  readonly relays: Set<SocketRelay>;
   readonly keepBytes: number;
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
@@ -42,8 +42,7 @@ export type RealtimeParts = {
 
 /** Creates the relay of WebSockets. */
 export function createRealtime(parts: RealtimeParts): Realtime {
-  const { clock, findRoute, admit, recorder, underWay } = parts;
-  const relays = new Set<SocketRelay>();
+  const { clock, findRoute, admit, recorder, underWay, relays } = parts;
 
   return {
     async upgrade(request, server) {
@@ -96,9 +95,6 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       message: (socket, frame) => socket.data.fromConsumer(frame),
       drain: (socket) => socket.data.drained(),
       close: (socket, code, reason) => socket.data.consumerClosed(code, reason),
-    },
-    close() {
-      for (const relay of relays) relay.leave();
     },
   };
 

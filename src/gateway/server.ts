@@ -20,7 +20,7 @@ export type GatewayServerParts<Data> = {
   readonly port: number;
   /** Several processes share the port. */
   readonly reusePort: boolean;
-  readonly ownPaths: OwnPaths;
+  readonly findOwn: OwnPaths["find"];
   readonly gateway: Gateway;
   readonly upgrade: (request: Request, server: Server<Data>) => Promise<Response | undefined>;
   readonly websocket: WebSocketHandler<Data>;
@@ -35,7 +35,7 @@ const keepAliveSeconds = 75;
 
 /** Opens the listener of the data plane; throws where the address can't be had. */
 export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer & ConnectionTimers {
-  const { host, port, reusePort, ownPaths, gateway, upgrade, websocket, draining } = parts;
+  const { host, port, reusePort, findOwn, gateway, upgrade, websocket, draining } = parts;
   const server = Bun.serve<Data>({
     hostname: host,
     port,
@@ -76,7 +76,7 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
   }
 
   function answerRequest(request: Request, listener: Server<Data>): Answering {
-    const own = ownPaths.find(request);
+    const own = findOwn(request);
     if (own) return own(request);
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return upgrade(request, listener);
     return gateway(request);

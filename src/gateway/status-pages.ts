@@ -63,7 +63,7 @@ export function createStatusPages({
 
   async function readHealth(): Promise<Response> {
     const [upstream, status] = await Promise.all([readUpstreams(), telemetry.status()]);
-    const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? false;
+    const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? config.telemetry.enabled;
     return Response.json({
       status: failing || isAnyUnreachable(upstream) ? "degraded" : "ok",
       timestamp: new Date().toISOString(),
@@ -79,7 +79,7 @@ export function createStatusPages({
         telemetry: config.telemetry.enabled,
         durability: config.telemetry.durability,
       },
-      ...(status ? { telemetry: writeStatus(status) } : {}),
+      ...(config.telemetry.enabled ? { telemetry: status ? writeStatus(status) : { status: "no_answer" } } : {}),
     });
   }
 

@@ -2,8 +2,11 @@ import { type DestinationStream, pino } from "pino";
 import type { LogOutput } from "./log-output.ts";
 import { createPrettyPrinter } from "./log-pretty.ts";
 
-/** Writes one line: an object of facts, then a constant phrase. */
-export type Log = Pick<pino.Logger, "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "isLevelEnabled">;
+/** Writes one line: an object of facts, then a constant phrase. `level` may be changed. */
+export type Log = Pick<
+  pino.Logger,
+  "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "isLevelEnabled" | "level"
+>;
 
 /** How lines look, and which are written. */
 export type LogSettings = { readonly level: pino.LevelWithSilent; readonly format: "json" | "pretty" };

@@ -15,6 +15,11 @@ export type Telemetry = {
     /** Exchanges whose record was not durable in the time that `DURABILITY=strict` gives it. */
     readonly late: number;
   };
+  /**
+   * Starts the worker anew with other settings, if they are others; captures wait meanwhile. Throws what is wrong with them, and
+   * the former ones hold again.
+   */
+  readonly change: (next: WorkerSettings) => Promise<void>;
   /** Hands over what waits, lets sinks take what they can within `flushMs`, and ends the worker; returns how many records stay in the outbox. */
   readonly close: (flushMs: number) => Promise<number>;
 };
@@ -33,8 +38,8 @@ const answerWithinMs = 2_000;
 const sayAgainAfterMs = 60_000;
 
 /** Opens telemetry; throws what the worker finds wrong with its settings or its files. */
-export async function openTelemetry({ settings, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
-  const { captureQueueBytes, captureQueueCount, durability, strictTimeoutMs, outbox } = settings.telemetry;
+export async function openTelemetry({ settings: first, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
+  const { captureQueueBytes, captureQueueCount, durability, strictTimeoutMs, outbox } = first.telemetry;
   const queue = createCaptureQueue({
     maxBytes: captureQueueBytes,
     ...(captureQueueCount === undefined ? {} : { maxCount: captureQueueCount }),
@@ -43,6 +48,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   const waiters = new Map<number, Set<(durable: boolean) => void>>();
   const questions = new Map<number, (value: unknown) => void>();
   const lostByReason = new Map<DropReason, number>();
+  let settings = first;
   let worker: Worker | undefined;
   let nextQuestion = 1;
   /** Batches that are with the worker. */
@@ -59,7 +65,7 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   let onClosed: ((pending: number) => void) | undefined;
   await start();
 
-  return { hand, ask, close, state: () => ({ queue: queue.state(), lost, restarts, late }) };
+  return { hand, ask, change, close, state: () => ({ queue: queue.state(), lost, restarts, late }) };
 
   function hand(capture: Capture): Promise<boolean> | undefined {
     const batch = queue.add(capture);
@@ -176,16 +182,22 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
   function lose(dead: Worker, reason: string): void {
     if (worker !== dead) return;
     worker = undefined;
-    unacknowledged = 0;
     if (closing) return onClosed?.(0);
+    const records = giveUpSent();
+    restarts += 1;
+    onTrouble({ reason, lost: records }, "the telemetry worker died and is started again");
+    restart();
+  }
+
+  /** What was with a worker that answers no more is lost, and counted. */
+  function giveUpSent(): number {
+    unacknowledged = 0;
     const records = queue.giveUpSent();
     for (const batch of waiters.keys()) settle(batch, false);
     for (const tell of questions.values()) tell(undefined);
     questions.clear();
     if (records > 0) countLost("worker_lost", records);
-    restarts += 1;
-    onTrouble({ reason, lost: records }, "the telemetry worker died and is started again");
-    restart();
+    return records;
   }
 
   function restart(): void {
@@ -218,16 +230,41 @@ export async function openTelemetry({ settings, createWorker, onTrouble }: Telem
     });
   }
 
+  async function change(next: WorkerSettings): Promise<void> {
+    const former = settings;
+    if (JSON.stringify(next) === JSON.stringify(former)) return;
+    // One that has died is about to be started again, with what holds then.
+    settings = next;
+    if (!worker) return;
+    await endWorker(0);
+    try {
+      await start();
+    } catch (error) {
+      settings = former;
+      await start().catch(restart);
+      throw error;
+    }
+  }
+
   async function close(flushMs: number): Promise<number> {
-    flush();
     closing = true;
+    return endWorker(flushMs);
+  }
+
+  /** Lets the worker finish what it was given; what comes from now on waits for the next one. */
+  async function endWorker(flushMs: number): Promise<number> {
+    flush();
+    const ending = worker;
     const pending = await new Promise<number>((resolve) => {
       onClosed = resolve;
-      if (!worker) return resolve(0);
+      if (!ending) return resolve(0);
       setTimeout(resolve, flushMs + 2_000, 0).unref();
       send({ kind: "close", flushMs });
+      if (!closing) worker = undefined;
     });
-    worker?.terminate();
+    onClosed = undefined;
+    ending?.terminate();
+    if (!closing) giveUpSent();
     return pending;
   }
 }

@@ -1,0 +1,46 @@
+import { isatty } from "node:tty";
+import type { App } from "../app.ts";
+import type { Config } from "../config/config.ts";
+import type { ConfigResult } from "../config/read-config.ts";
+import type { Log } from "../lib/log.ts";
+
+/** What a reload needs. */
+export type ReloadParts = {
+  readonly app: Pick<App, "change">;
+  readonly log: Log;
+  readonly stop: (signal: NodeJS.Signals) => void;
+  readonly load: () => Promise<ConfigResult>;
+  /** What of a whole configuration is this process's. */
+  readonly ownPart: (whole: Config) => Config;
+};
+
+/** Reads the configuration again at each `SIGHUP`, one after the other, and says in the log what came of it. */
+export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): void {
+  const hadTerminal = hasTerminal();
+  let last = Promise.resolve();
+  process.on("SIGHUP", () => {
+    // The same signal says that the terminal was closed, and what ran in it is meant to end.
+    if (hadTerminal && !hasTerminal()) return stop("SIGHUP");
+    last = last.then(reload);
+  });
+
+  async function reload(): Promise<void> {
+    try {
+      const result = await load();
+      for (const warning of result.warnings) log.warn({ warning }, "the configuration was read again");
+      if (result.kind === "faults") {
+        log.error({ faults: result.faults }, "the configuration has faults, so the former one still holds");
+        return;
+      }
+      const kept = await app.change(ownPart(result.config));
+      if (kept.length > 0) log.warn({ settings: kept }, "these settings hold from the next start on");
+      log.info({}, "the configuration was changed");
+    } catch (err) {
+      log.error({ err }, "the configuration can't be changed, so the former one still holds");
+    }
+  }
+}
+
+function hasTerminal(): boolean {
+  return [0, 1, 2].some(isatty);
+}

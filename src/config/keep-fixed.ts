@@ -1,0 +1,53 @@
+import type { Config } from "./config.ts";
+
+/** A configuration that can be changed to while running, and the names of the settings in which it is still the former one. */
+export type Changeable = { readonly config: Config; readonly kept: readonly string[] };
+
+/** What holds until the end of a process: addresses, files, threads, and bounds of what is open already. */
+const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
+  HOST: ({ host }) => host,
+  PORT: ({ port }) => port,
+  DATA_DIR: ({ dataDir }) => dataDir,
+  WEIR_WORKERS: ({ lifecycle }) => lifecycle.workers,
+  MAX_WS_MESSAGE_BYTES: ({ gateway }) => gateway.maxWsMessageBytes,
+  TELEMETRY: ({ telemetry }) => telemetry.enabled,
+  CAPTURE_QUEUE_BYTES: ({ telemetry }) => [telemetry.captureQueueBytes, telemetry.captureQueueCount],
+  DURABILITY: ({ telemetry }) => [telemetry.durability, telemetry.strictTimeoutMs],
+  OUTBOX_FLUSH_MS: ({ telemetry }) => telemetry.outbox.flushMs,
+  EVENT_BUS: ({ telemetry }) => telemetry.outbox.backend,
+  LOG_FILE: ({ log }) => [log.file, log.maxFileBytes, log.maxFiles],
+  LOG_FORMAT: ({ log }) => log.format,
+};
+
+/** Takes over from `after` what can change while a process runs. */
+export function keepFixed(before: Config, after: Config): Changeable {
+  const isSame = (read: (config: Config) => unknown) => JSON.stringify(read(before)) === JSON.stringify(read(after));
+  const { telemetry } = before;
+  // A queue that ends with its worker would lose what waits in it.
+  const bound = telemetry.outbox.backend === "memory" && !isSame((config) => [config.telemetry, config.log]);
+  const names = Object.entries(fixed).filter(([, read]) => !isSame(read));
+  const config: Config = {
+    ...after,
+    host: before.host,
+    port: before.port,
+    dataDir: before.dataDir,
+    gateway: { ...after.gateway, maxWsMessageBytes: before.gateway.maxWsMessageBytes },
+    telemetry: bound
+      ? telemetry
+      : {
+          ...after.telemetry,
+          enabled: telemetry.enabled,
+          captureQueueBytes: telemetry.captureQueueBytes,
+          durability: telemetry.durability,
+          strictTimeoutMs: telemetry.strictTimeoutMs,
+          outbox: {
+            ...after.telemetry.outbox,
+            backend: telemetry.outbox.backend,
+            flushMs: telemetry.outbox.flushMs,
+          },
+        },
+    log: bound ? before.log : { ...before.log, level: after.log.level },
+    lifecycle: { ...after.lifecycle, workers: before.lifecycle.workers },
+  };
+  return { config, kept: [...names.map(([name]) => name), ...(bound ? ["SINKS (EVENT_BUS=in-memory)"] : [])] };
+}

@@ -1,0 +1,95 @@
+import { expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { startWeir, waitFor, type Weir } from "../weir.ts";
+
+const answer = (text: string) => ({
+  id: "r",
+  model: "gpt-4o-mini",
+  choices: [{ index: 0, message: { role: "assistant", content: text } }],
+});
+
+/** An upstream that names itself; `/v1/slow/…` streams for as long as `hold` isn't over. */
+function openUpstream(name: string, hold: Promise<void> = Promise.resolve()) {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      if (!request.url.includes("/slow")) return Response.json(answer(name));
+      const body = async function* () {
+        yield "begun ";
+        await hold;
+        yield name;
+      };
+      return new Response(body(), { headers: { "content-type": "text/plain" } });
+    },
+  });
+  return { url: `http://127.0.0.1:${server.port}`, [Symbol.dispose]: () => void server.stop(true) };
+}
+
+async function ask(weir: Weir, path = "/v1/chat/completions"): Promise<string> {
+  const got = await fetch(weir.url + path, {
+    method: "POST",
+    headers: { authorization: "Bearer x", "content-type": "application/json" },
+    body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "Who?" }] }),
+  });
+  return got.text();
+}
+
+const files = (weir: Weir) => dirname(weir.dataDir);
+const linesOf = (path: string) => readFileSync(path, "utf8").split("\n").slice(0, -1);
+
+/** Writes `weir.yaml`, asks for a reload, and waits for what the log says of it. */
+async function reload(weir: Weir, yaml: string, says: string): Promise<string> {
+  const from = weir.lines.length;
+  writeFileSync(join(files(weir), "weir.yaml"), yaml);
+  weir.signal("SIGHUP");
+  return waitFor(
+    () => weir.lines.slice(from).find((line) => line.includes(says)),
+    () => `The log does not say "${says}":\n${weir.output()}`,
+  );
+}
+
+test("on SIGHUP providers, sinks and the log level change, what is under way goes on, and no record is missing", async () => {
+  const held = Promise.withResolvers<void>();
+  using first = openUpstream("first", held.promise);
+  using second = openUpstream("second");
+  const yamlOf = (url: string, sink: string, rest = "") =>
+    `providers: { openai: { base_url: "${url}" } }\nsinks: { file: { path: ${sink} } }\n${rest}`;
+  await using weir = await startWeir({ files: { "weir.yaml": yamlOf(first.url, "before.jsonl") } });
+
+  expect(await ask(weir)).toContain("first");
+  const running = fetch(`${weir.url}/v1/slow`, { headers: { authorization: "Bearer x" } });
+  const reader = (await running).body?.getReader();
+  expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("begun ");
+
+  const load = Promise.all(Array.from({ length: 200 }, () => ask(weir)));
+  await reload(weir, yamlOf(second.url, "after.jsonl", "log: { level: debug }\n"), "the configuration was changed");
+  const answers = await load;
+  expect(await ask(weir)).toContain("second");
+  await waitFor(() => weir.lines.some((line) => line.includes('"level":"debug"')), "Nothing is logged at debug");
+  held.resolve();
+  expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("first");
+
+  await weir.stop();
+  const records = ["before.jsonl", "after.jsonl"].flatMap((name) => linesOf(join(files(weir), name)));
+  expect(new Set(records.map((line) => (JSON.parse(line) as { id: string }).id)).size).toBe(records.length);
+  expect(records.length).toBe(answers.length + 3);
+  expect(linesOf(join(files(weir), "after.jsonl")).length).toBeGreaterThan(1);
+}, 20_000);
+
+test("a configuration with faults, or whose sinks can't be opened, changes nothing, and the log says why", async () => {
+  using upstream = openUpstream("first");
+  const good = `providers: { openai: { base_url: "${upstream.url}" } }\n`;
+  await using weir = await startWeir({ files: { "weir.yaml": good, "a file": "" } });
+  const faults = await reload(weir, `${good}no_such_setting: 1\n`, "has faults");
+  expect(faults).toContain("no_such_setting");
+  const sink = await reload(weir, `${good}sinks: { file: { path: "a file/x.jsonl" } }\n`, "can't be changed");
+  expect(sink).toContain("a file/x.jsonl");
+  expect(await ask(weir)).toContain("first");
+  await weir.waitForRecord(({ outcome }) => outcome === "answered");
+  expect(await reload(weir, `${good}telemetry: { durability: strict }\n`, "from the next start on")).toContain(
+    "DURABILITY",
+  );
+  expect(await ask(weir)).toContain("first");
+}, 20_000);
