@@ -41,7 +41,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     cases: pick(given.cases, findCase, () =>
       cases.filter((each) => (short ? each.short !== undefined : !each.onRequest)),
     ),
-    variants: pick(given.variants, findVariant, () => variants.filter((each) => !each.onlyFor)),
+    variants: pick(given.variants, findVariant, () => variants.filter((each) => !each.onRequest)),
     short,
     ...(given.repeats === undefined ? {} : { repeats: readNumber("--repeats", given.repeats) }),
     seconds: given.seconds === undefined ? (short ? 1 : 4) : readNumber("--seconds", given.seconds),

@@ -12,26 +12,21 @@ export type Variant = {
   readonly needs?: string;
   /** Its telemetry is on, and counts what it records. */
   readonly records?: true;
-  /** Only where a case asks for it. */
-  readonly onlyFor?: string;
+  /** Only where a case, or whoever runs it, asks for it by name. */
+  readonly onRequest?: true;
 };
 
 const quiet = { TELEMETRY: "off", LOG_LEVEL: "warn" };
 
-const recording = (place: Place) => ({
-  LOG_LEVEL: "info",
-  LOG_FORMAT: "json",
-  LOG_FILE: `${place.dir}/weir.log`,
-});
-
+/** No line for each request, as nginx writes none. */
 const toFile = (place: Place) => ({
-  ...recording(place),
+  LOG_LEVEL: "warn",
   SINKS: "file",
   FILE_EVENT_LOG: `${place.dir}/exchanges.jsonl`,
 });
 
 const toLangfuse = (port: (ports: SharedPorts) => number) => (place: Place) => ({
-  ...recording(place),
+  LOG_LEVEL: "warn",
   SINKS: "langfuse",
   LANGFUSE_BASE_URL: `http://127.0.0.1:${port(place.ports)}`,
   LANGFUSE_PUBLIC_KEY: "pk-lf-bench",
@@ -44,30 +39,42 @@ export const variants: readonly Variant[] = [
   { name: "bare", about: "Weir without telemetry", launch: launchWeir(() => quiet) },
   {
     name: "telemetry",
-    about: "Weir with durable telemetry, the file sink and a log",
+    about: "Weir with durable telemetry and the file sink",
     launch: launchWeir(toFile),
     records: true,
+  },
+  {
+    name: "logged",
+    about: "the same, with a log line for each exchange",
+    launch: launchWeir((place) => ({
+      ...toFile(place),
+      LOG_LEVEL: "info",
+      LOG_FORMAT: "json",
+      LOG_FILE: `${place.dir}/weir.log`,
+    })),
+    records: true,
+    onRequest: true,
   },
   {
     name: "sink-well",
     about: "Weir, delivering to a Langfuse that answers",
     launch: launchWeir(toLangfuse((ports) => ports.wellSink)),
     records: true,
-    onlyFor: "sink",
+    onRequest: true,
   },
   {
     name: "sink-hung",
     about: "Weir, delivering to one that never answers",
     launch: launchWeir(toLangfuse((ports) => ports.hungSink)),
     records: true,
-    onlyFor: "sink",
+    onRequest: true,
   },
   {
     name: "sink-dead",
     about: "Weir, delivering to one that isn't there",
     launch: launchWeir(toLangfuse((ports) => ports.deadSink)),
     records: true,
-    onlyFor: "sink",
+    onRequest: true,
   },
 ];
 
