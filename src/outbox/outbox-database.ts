@@ -90,7 +90,8 @@ export function findFault(error: unknown): Fault | undefined {
 }
 
 function prepare(database: Database, path: string, create: boolean, fsync: "off" | "batch"): void {
-  database.run("PRAGMA busy_timeout = 1000");
+  // A second process at work on the dead letters is waited for: what could not be written would be dropped.
+  database.run("PRAGMA busy_timeout = 10000");
   const version = database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
   if (version > formatVersion) {
     throw new Error(

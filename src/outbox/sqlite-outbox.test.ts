@@ -289,3 +289,22 @@ test("a backlog of single records is merged into few segments, and every record 
   expect(readIds(again, "b")).toEqual(ids);
   again.close();
 });
+
+test("a process that is at work on the file for longer than a second costs no record", async () => {
+  using directory = makeDirectory();
+  const path = join(directory.path, "outbox.db");
+  const outbox = openSqliteOutbox({ path, sinks: ["a"] });
+  const code = `
+    const { Database } = require("bun:sqlite");
+    const database = new Database(process.argv[1]);
+    database.run("BEGIN IMMEDIATE");
+    console.log("held");
+    setTimeout(() => { database.run("COMMIT"); database.close(); }, 1500);
+  `;
+  const holder = Bun.spawn([process.execPath, "-e", code, path], { stdout: "pipe", stderr: "inherit" });
+  await holder.stdout.getReader().read();
+  outbox.append(makeRecords("x", 3));
+  expect(outbox.counts("a")).toMatchObject({ received: 3, pending: 3, dropped: {} });
+  expect(await holder.exited).toBe(0);
+  outbox.close();
+}, 10_000);
