@@ -4,7 +4,9 @@ import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
 import type { Reachability } from "./reachability.ts";
+import type { UnderWay } from "./under-way.ts";
 import { type CallEnd, readUpstreamFailure } from "./upstream-failure.ts";
+import { createUpstreamPools, type UpstreamPool } from "./upstream-pools.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
 /** What an upstream answered. */
@@ -26,6 +28,7 @@ export type ForwardParts = {
   readonly fetch: typeof fetch;
   readonly clock: Clock;
   readonly reachability: Reachability;
+  readonly underWay: Pick<UnderWay, "count">;
   readonly proxyTimeoutMs: number;
   readonly connectTimeoutMs: number;
   /** The upstream goes on working when the consumer leaves before the head. */
@@ -37,7 +40,8 @@ export type ForwardParts = {
 
 /** Creates the way upstream. */
 export function createForward(parts: ForwardParts): Forward {
-  const { clock, reachability, wholeBodies } = parts;
+  const { clock, reachability, wholeBodies, underWay } = parts;
+  const choosePool = createUpstreamPools();
 
   return async (call, head) => {
     const abort = new AbortController();
@@ -47,10 +51,11 @@ export function createForward(parts: ForwardParts): Forward {
       abort.abort();
     };
     const origin = call.route.provider.baseUrl;
+    const pool = head.url.startsWith("https:") ? choosePool(underWay.count()) : undefined;
     const sentAt = clock.elapsed();
     const unwatch = watch(call, sentAt, end);
     try {
-      const response = await parts.fetch(head.url, createInit(call, head, abort.signal));
+      const response = await parts.fetch(head.url, createInit(call, head, abort.signal, pool));
       reachability.answered(origin);
       const { status, headers } = response;
       if (status < 200 || status > 599) throw createStatusRefusal(status);
@@ -68,15 +73,15 @@ export function createForward(parts: ForwardParts): Forward {
 
   /** Everything that may end a call before its answer begins; returns what forgets all of it. */
   function watch(
-    { request, watch: underWay, route: { provider } }: Call,
+    { request, watch: watched, route: { provider } }: Call,
     sentAt: number,
     end: (why: CallEnd) => void,
   ): () => void {
     const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
-    underWay.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
-    underWay.onOver = end;
+    watched.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
+    watched.onOver = end;
     let unwatch: (() => void) | undefined;
-    underWay.onLasting = () => {
+    watched.onLasting = () => {
       const left = () => end("left");
       const { signal } = request;
       if (signal.aborted && !parts.drain) left();
@@ -88,8 +93,8 @@ export function createForward(parts: ForwardParts): Forward {
       };
     };
     return () => {
-      underWay.deadline = Number.POSITIVE_INFINITY;
-      underWay.onLasting = undefined;
+      watched.deadline = Number.POSITIVE_INFINITY;
+      watched.onLasting = undefined;
       unwatch?.();
     };
   }
@@ -102,8 +107,21 @@ function createStatusRefusal(status: number): Refusal {
 }
 
 /** What Bun's fetch needs to leave everything as it is. */
-function createInit({ method, body, headers }: Call, head: UpstreamHead, signal: AbortSignal): BunFetchRequestInit {
-  const up = { method, headers: head.headers, decompress: false, redirect: "manual", timeout: false, signal } as const;
+function createInit(
+  { method, body, headers }: Call,
+  head: UpstreamHead,
+  signal: AbortSignal,
+  tls: UpstreamPool | undefined,
+): BunFetchRequestInit {
+  const plain = {
+    method,
+    headers: head.headers,
+    decompress: false,
+    redirect: "manual",
+    timeout: false,
+    signal,
+  } as const;
+  const up: BunFetchRequestInit = tls ? { ...plain, tls } : plain;
   if (body.kind === "none") return up;
   if (body.kind === "whole") return { ...up, body: body.sent };
   // Bun frames a stream by the length that it is told, else in chunks.

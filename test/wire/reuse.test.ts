@@ -1,0 +1,70 @@
+import { expect } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:tls";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { needs } from "../needs.ts";
+import { startWeir } from "../weir.ts";
+
+/** A certificate for this machine alone, and its key. */
+function makeCertificate(folder: string) {
+  const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+  const made = Bun.spawnSync([
+    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+    ...["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+  ]);
+  if (made.exitCode !== 0) throw new Error(made.stderr.toString());
+  return { key, certificate };
+}
+
+needs("openssl", Bun.which("openssl") !== null)(
+  "a burst over TLS finds the connections of the one before, more than the runtime keeps in one pool",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "weir-tls-"));
+    const { key, certificate } = makeCertificate(folder);
+    let connections = 0;
+    const upstream = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (socket) => {
+      connections += 1;
+      let text = "";
+      socket.on("error", () => socket.destroy());
+      socket.on("data", (data) => {
+        text += data.toString("latin1");
+        if (!text.endsWith("\r\n\r\n{}")) return;
+        text = "";
+        setTimeout(
+          () => socket.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok"),
+          150,
+        );
+      });
+    });
+    await once(upstream.listen(0, "127.0.0.1"), "listening");
+    const address = upstream.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    await using weir = await startWeir({
+      env: { UPSTREAM_BASE_URL: `https://localhost:${port}`, NODE_EXTRA_CA_CERTS: certificate, TELEMETRY: "off" },
+    });
+    const burst = async (calls: number) => {
+      const before = connections;
+      const answers = await Promise.all(
+        Array.from({ length: calls }, async () => {
+          const answer = await fetch(`${weir.url}/v1/x`, {
+            method: "POST",
+            headers: { "content-type": "application/json", authorization: "Bearer x" },
+            body: "{}",
+          });
+          return answer.text();
+        }),
+      );
+      expect(new Set(answers)).toEqual(new Set(["ok"]));
+      return connections - before;
+    };
+    const first = await burst(240);
+    const second = await burst(240);
+    upstream.close();
+    rmSync(folder, { recursive: true });
+    expect(first).toBeGreaterThan(128);
+    expect(second).toBeLessThan(first / 4);
+  },
+  20_000,
+);
