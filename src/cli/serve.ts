@@ -13,7 +13,7 @@ import { keepPidFile } from "./pid-file.ts";
 import { reloadOnHangup } from "./reload-on-hangup.ts";
 import { describeStart } from "./start-message.ts";
 import { readVersion } from "./version.ts";
-import { configOfWorker, readWorkerNumber, superviseWorkers } from "./workers.ts";
+import { configOfWorker, endWithParent, readWorkerNumber, superviseWorkers } from "./workers.ts";
 
 /** Options as the command line has them, by camel-cased name. */
 export type Options = Readonly<Record<string, string | boolean>>;
@@ -69,6 +69,7 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   // Who reads that it listens may signal at once.
   const stop = drainOnSignal(app, log);
+  if (worker !== undefined) endWithParent(stop);
   reloadOnHangup({ app, log, stop, load, ownPart });
   announce(config, app, log);
 }

@@ -6,8 +6,11 @@ import { ownCommand } from "./runtime-settings.ts";
 /** Tells a process which of several on one port it is. */
 const workerVariable = "WEIR_PROCESS_NUMBER";
 
-/** A process that ends sooner than this after its start is not started again, since it would end so for ever. Milliseconds. */
+/** A process that ended soon after its start waits so long before the next one. Milliseconds. */
 const shortestLife = 5_000;
+const restartAfterMs = 1_000;
+/** What a process ends with that can't start as it is set: the next one couldn't either. */
+const hopeless: ReadonlySet<number> = new Set([1, 2]);
 
 /** The number of this process among several on one port; `undefined` where it is the only one, or the one that starts them. */
 export function readWorkerNumber(env: Readonly<Record<string, string | undefined>> = process.env): string | undefined {
@@ -29,6 +32,20 @@ export function configOfWorker(config: Config, number: string): Config {
       sinks: sinks.map((sink) => (sink.name === "file" ? { ...sink, values: withOwnFile(sink.values) } : sink)),
     },
   };
+}
+
+/** How often a process looks whether the one that started it is still there. Milliseconds. */
+const parentEveryMs = 250;
+
+/** Ends this process as a signal would when the one that started it is gone: nobody else would. */
+export function endWithParent(stop: (signal: NodeJS.Signals) => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop("SIGTERM");
+  }, parentEveryMs);
+  timer.unref();
 }
 
 /** Runs so many processes on one port until a signal ends them, and ends with the worst of their exit codes. */
@@ -63,8 +80,10 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
       running.add(worker);
       const code = await worker.exited;
       running.delete(worker);
-      if (stopping || performance.now() - startedAt < shortestLife) return code;
+      const isShort = performance.now() - startedAt < shortestLife;
+      if (stopping || (isShort && hopeless.has(code))) return code;
       complain([`worker ${number} ended with ${code} and is started again`]);
+      if (isShort) await Bun.sleep(restartAfterMs);
     }
   }
 }

@@ -42,16 +42,16 @@ export async function readCall(arrival: Arrival, route: Route, limits: CallLimit
   const { headers } = arrival;
   const size = readSize(headers, limits);
   if (size === 0) return createCall(arrival, route, { kind: "none" });
-  if (!isJson(headers["content-type"]) || size > limits.maxInspectBytes)
+  if (!isJson(headers["content-type"]) || (size ?? 0) > limits.maxInspectBytes)
     return createCall(arrival, route, readStream(arrival, limits, []));
-  if (size > oneRead) return createCall(arrival, route, await readChunks(arrival, limits));
+  if (size === undefined || size > oneRead) return createCall(arrival, route, await readChunks(arrival, limits));
   return createCall(arrival, route, whole(await withinIdle(arrival.request.bytes(), arrival, limits)));
 }
 
-/** What the head says of the body's length; one that it doesn't tell is read like a long one. */
-function readSize(headers: HeaderValues, limits: CallLimits): number {
+/** What the head says of the body's length; `undefined` where there is one and it doesn't say. */
+function readSize(headers: HeaderValues, limits: CallLimits): number | undefined {
   const declared = headers["content-length"];
-  if (declared === undefined) return "transfer-encoding" in headers ? oneRead + 1 : 0;
+  if (declared === undefined) return "transfer-encoding" in headers ? undefined : 0;
   const size = Number(declared);
   if (limits.maxBodyBytes > 0 && size > limits.maxBodyBytes) throw tooLarge(limits);
   return size;
@@ -72,7 +72,8 @@ function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route
   );
 }
 
-function isJson(type: string | undefined): boolean {
+/** Whether a content type says JSON. */
+export function isJson(type: string | undefined): boolean {
   return type !== undefined && /^\s*application\/(?:[\w.+-]+\+)?json\b/i.test(type);
 }
 

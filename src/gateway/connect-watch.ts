@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import type { Clock } from "./arrival.ts";
 import type { Reachability } from "./reachability.ts";
 
@@ -14,7 +15,7 @@ export type ConnectWatchParts = {
 const freshMs = 10_000;
 
 /**
- * Watches whether an origin can be connected to at all, by a bare connection beside the call, since `fetch` doesn't tell when it has connected;
+ * Watches whether an origin can be connected to at all, by a bare connection beside the call, since neither `fetch` nor a WebSocket tells when it has connected;
  * calls `onLate` when none stands in time. An origin that has just answered isn't watched. Returns what stops the watch.
  */
 export function watchConnect(baseUrl: string, parts: ConnectWatchParts, onLate: () => void): () => void {
@@ -23,19 +24,19 @@ export function watchConnect(baseUrl: string, parts: ConnectWatchParts, onLate: 
   const fresh = answeredAt !== undefined && clock.elapsed() - answeredAt < freshMs;
   if (connectTimeoutMs === 0 || viaProxy || fresh) return nothing;
 
-  const timer = setTimeout(onLate, connectTimeoutMs);
-  const stop = () => clearTimeout(timer);
-  const open = (socket: Bun.Socket) => {
-    stop();
-    socket.end();
-  };
   const { hostname, port, protocol } = new URL(baseUrl);
-  const address = hostname.replace(/^\[|\]$/g, "");
-  // A refused connection is fetch's to tell: only silence is ours.
-  const settled = { open, connectError: stop, data: nothing, close: stop, error: stop };
-  Bun.connect({ hostname: address, port: Number(port) || (protocol === "https:" ? 443 : 80), socket: settled }).catch(
-    stop,
-  );
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const socket = connect({ host, port: Number(port) || (protocol === "https:" ? 443 : 80) });
+  const stop = () => {
+    clearTimeout(timer);
+    socket.destroy();
+  };
+  const timer = setTimeout(() => {
+    stop();
+    onLate();
+  }, connectTimeoutMs);
+  // A refused connection is the call's own to tell: only silence is ours.
+  socket.once("connect", stop).once("error", stop);
   return stop;
 }
 

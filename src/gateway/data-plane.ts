@@ -78,5 +78,5 @@ export async function createDataPlane(
     onBegin: log.level === "debug" || log.level === "trace" ? onBegin : undefined,
     onFault,
   });
-  return { gateway, cors, realtime: createRealtime({ ...entrance, hand, keepBytes, relays }) };
+  return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, keepBytes, relays }) };
 }

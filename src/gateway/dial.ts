@@ -11,7 +11,13 @@ export type Dialled =
   | { readonly kind: "answered"; readonly response: Response };
 
 /** How a socket is asked for; bytes and milliseconds. */
-export type DialParts = { readonly maxMessageBytes: number; readonly timeoutMs: number; readonly signal: AbortSignal };
+export type DialParts = {
+  readonly maxMessageBytes: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Gives up where no connection stands in time; gives what stops that. */
+  readonly watchConnect: (giveUp: (why: Error) => void) => () => void;
+};
 
 /** What of a refused upgrade's body is passed on. Bytes. */
 const maxRefusalBytes = 65_536;
@@ -19,7 +25,7 @@ const maxRefusalBytes = 65_536;
 /** Opens a socket upstream, paused; throws a `Refusal` where nothing answers, or `ConsumerLeft`. */
 export function dial(
   { url, headers }: UpstreamHead,
-  { maxMessageBytes, timeoutMs, signal }: DialParts,
+  { maxMessageBytes, timeoutMs, signal, watchConnect }: DialParts,
 ): Promise<Dialled> {
   const { "sec-websocket-protocol": offered, ...rest } = headers;
   const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("sec-websocket-")));
@@ -38,6 +44,7 @@ export function dial(
   const leave = () => giveUp(new ConsumerLeft("The consumer closed the connection before its socket was open."));
   signal.addEventListener("abort", leave);
   const timer = timeoutMs > 0 ? setTimeout(() => giveUp(new Refusal("upstream_timeout")), timeoutMs) : undefined;
+  const unwatch = watchConnect(giveUp);
   socket.once("open", () => {
     socket.pause();
     resolve({ kind: "open", socket });
@@ -50,6 +57,7 @@ export function dial(
     // The signal fires at the end of an open socket too, whose close code has to go up first.
     signal.removeEventListener("abort", leave);
     clearTimeout(timer);
+    unwatch();
   });
 }
 

@@ -11,6 +11,7 @@ import type { Respond } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
 import type { UnderWay } from "./under-way.ts";
 import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
+import type { Validation } from "./validation.ts";
 
 /** Answers every request that is for an upstream; never rejects. */
 export type Gateway = (request: Request) => Response | Promise<Response>;
@@ -30,7 +31,7 @@ export type GatewayParts = {
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
   readonly limits: CallLimits;
-  readonly validate: (route: Route, body: CallBody) => void;
+  readonly validate: Validation;
   readonly forward: Forward;
   readonly respond: Respond;
   readonly recorder: Recorder;
@@ -71,7 +72,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       seen.known = true;
       const call = await readCall(arrival, route, parts.limits);
       seen.body = call.body;
-      parts.validate(route, call.body);
+      parts.validate(call);
       const head = createUpstreamHead(call, grant, {
         anthropicVersion: parts.anthropicVersion,
         traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,

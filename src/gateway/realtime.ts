@@ -1,8 +1,9 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arrival.ts";
+import { type Arrival, readArrival, writeTraceparent } from "./arrival.ts";
 import { checkHead } from "./check-head.ts";
+import { type ConnectWatchParts, watchConnect } from "./connect-watch.ts";
 import type { Admission } from "./credential.ts";
 import { dial } from "./dial.ts";
 import { readDownstreamHeaders } from "./headers.ts";
@@ -14,6 +15,7 @@ import type { Route, RouteRequest } from "./route.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
 import type { UnderWay } from "./under-way.ts";
+import { createConnectRefusal } from "./upstream-failure.ts";
 import { createUpstreamHead } from "./upstream-request.ts";
 
 /** The WebSocket side of the data plane. */
@@ -24,8 +26,7 @@ export type Realtime = {
 };
 
 /** What it is made of; bytes and milliseconds. */
-export type RealtimeParts = {
-  readonly clock: Clock;
+export type RealtimeParts = ConnectWatchParts & {
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
   readonly recorder: Recorder;
@@ -58,10 +59,12 @@ export function createRealtime(parts: RealtimeParts): Realtime {
           anthropicVersion: parts.anthropicVersion,
           traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
         });
+        const { name, baseUrl, timeoutMs = parts.proxyTimeoutMs } = route.provider;
         const dialled = await dial(head, {
           maxMessageBytes: parts.maxWsMessageBytes,
-          timeoutMs: parts.proxyTimeoutMs,
+          timeoutMs,
           signal: request.signal,
+          watchConnect: (giveUp) => watchConnect(baseUrl, parts, () => giveUp(createConnectRefusal(name))),
         });
         if (dialled.kind === "answered") return passRefusal(arrival, route, dialled.response);
         const { socket } = dialled;

@@ -21,11 +21,7 @@ export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined,
   const { name } = call.route.provider;
   if (ending === "shutdown") return new Refusal("draining", { cause: error });
   if (ending === "late") return new Refusal("upstream_timeout", { cause: error });
-  if (ending === "connect")
-    return new Refusal("upstream_timeout", {
-      message: `No connection to ${name} could be made in time. Send the request again later.`,
-      cause: error,
-    });
+  if (ending === "connect") return createConnectRefusal(name, error);
   if (error instanceof Refusal) return error;
   const upload = call.body.kind === "stream" ? call.body.upload.failure() : undefined;
   if (upload instanceof Refusal) return upload;
@@ -38,6 +34,14 @@ export function readUpstreamFailure(error: unknown, ending: CallEnd | undefined,
       cause: error,
     });
   return new Refusal("upstream_failed", { cause: error });
+}
+
+/** What a consumer is told where no connection stood in time. */
+export function createConnectRefusal(name: string, cause?: unknown): Refusal {
+  return new Refusal("upstream_timeout", {
+    message: `No connection to ${name} could be made in time. Send the request again later.`,
+    cause,
+  });
 }
 
 function readReason(error: unknown): string | undefined {

@@ -1,16 +1,18 @@
 import { Refusal } from "../domain/refusal.ts";
-import type { CallBody } from "./call.ts";
-import type { Route } from "./route.ts";
+import { type Call, isJson } from "./call.ts";
 
 /** Checks a request's body before it is forwarded; throws a `Refusal` that names what is wrong. */
-export type Validation = (route: Route, body: CallBody) => void;
+export type Validation = (call: Pick<Call, "route" | "body" | "method" | "headers">) => void;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Creates the check of Anthropic's message requests; switched off, everything passes. Unknown fields always do. */
+/** Creates the check of Anthropic's message requests; switched off, everything passes. Unknown fields always do, and so does what we don't look into. */
 export function createValidation(enabled: boolean): Validation {
-  return ({ dialect, path }, body) => {
-    if (!enabled || dialect.name !== "anthropic-messages" || !/^\/v1\/messages\/?$/.test(path)) return;
+  return ({ route: { dialect, path }, body, method, headers }) => {
+    if (!enabled || dialect.name !== "anthropic-messages") return;
+    if (method !== "POST" || !/^\/v1\/messages\/?$/.test(path)) return;
+    // What is packed, or too large to be held, isn't looked into: the provider judges it.
+    if ("content-encoding" in headers || (body.kind === "stream" && isJson(headers["content-type"]))) return;
     if (body.kind !== "whole") throw invalid("the body must be a JSON object");
     const fault = findFault(parse(body.bytes));
     if (fault) throw invalid(fault);
