@@ -92,6 +92,10 @@ test("every setting that a page names is one", () => {
 
 /** Names that belong to others: clients, the runtime, the tests and the benchmark. */
 const others = [
+  "NODE_EXTRA_CA_CERTS",
+  "HTTPS_PROXY",
+  "HTTP_PROXY",
+  "NO_PROXY",
   "OPENAI_BASE_URL",
   "OPENAI_API_KEY",
   "GOOGLE_GEMINI_BASE_URL",
