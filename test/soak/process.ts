@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** How many sockets a process has open, listeners among them. */
+export function countSockets(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).filter((name) => readLink(`${folder}/${name}`).startsWith("socket:")).length;
+}
+
+/**
+ * How long a thread has been ready to run while there was no processor for it, since its start; 0 where the system does not
+ * say (https://docs.kernel.org/scheduler/sched-stats.html). Milliseconds.
+ */
+export function readWaited(pid: number, thread: string): number {
+  const folder = `/proc/${pid}/task`;
+  const id = readdirSync(folder).find((each) => read(`${folder}/${each}/comm`).trim() === thread);
+  const [, waited = "0"] = read(`${folder}/${id}/schedstat`).split(" ");
+  return Number(waited) / 1e6;
+}
+
+/** A thread or a descriptor may be gone by the time that it is looked at. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
