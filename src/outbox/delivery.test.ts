@@ -335,3 +335,25 @@ test("stopping asks a failing sink once more, and doesn't wait for one that stay
   expect(calls.length).toBe(before + 1);
   expect(bench.outbox.counts("a").pending).toBe(3);
 });
+
+test("between two batches of a backlog, a delivery lets the thread do what else waits", async () => {
+  using directory = makeDirectory();
+  const outbox = openSqliteOutbox({ path: `${directory.path}/outbox.db`, sinks: ["file"] });
+  outbox.append(makeRecords("x", 20));
+  const { sink, ids } = createScriptedSink([], { count: 1, bytes: 1e6 });
+  const turns: number[] = [];
+  // Captures come as messages.
+  const { port1, port2 } = new MessageChannel();
+  port1.addEventListener("message", () => {
+    turns.push(ids().length);
+    if (ids().length < 20) port2.postMessage("capture");
+  });
+  port1.start();
+  port2.postMessage("capture");
+  const delivery = createDelivery({ outbox, sink: { ...sink, name: "file" } });
+  while (ids().length < 20) await Bun.sleep(1);
+  await delivery.stop(1000);
+  outbox.close();
+  port1.close();
+  expect(turns.filter((count) => count > 0 && count < 20).length).toBeGreaterThan(5);
+}, 10_000);

@@ -87,6 +87,7 @@ export function createDelivery({
         phase = "delivering";
         const failure = await settle(batch);
         if (failure !== undefined && !(await backOff(failure))) break;
+        await takeTurns();
       }
     }
     phase = "stopped";
@@ -178,6 +179,11 @@ export function createDelivery({
     },
     state: () => ({ ...breaker.health(), phase }),
   };
+}
+
+/** Lets what came meanwhile be appended first: a sink that answers at once would else hold the thread for all of a backlog. */
+function takeTurns(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 const taken: Exclude<DeliveryResult, Failure> = { kind: "delivered" };

@@ -85,5 +85,5 @@ export function createTestClock() {
 
 /** Lets everything run that waits for nothing but its turn. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
