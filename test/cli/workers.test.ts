@@ -46,7 +46,7 @@ test.concurrent("one that dies soon after its start is replaced, or said to be m
   await waitFor(
     () => pids().length === 2 || /worker \d ended/.test(weir.output()),
     "One of two is missing, and nothing says so",
-    2000,
+    10_000,
   );
 }, 20_000);
 
@@ -58,7 +58,7 @@ test.concurrent("where the process that started them is killed, they end too, so
   await waitFor(
     () => !pids.some(isAlive),
     () => `${pids.filter(isAlive).length} of ${pids.length} go on without it`,
-    2000,
+    10_000,
   );
 }, 20_000);
 
