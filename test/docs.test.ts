@@ -92,6 +92,7 @@ test("every setting that a page names is one", () => {
 
 /** Names that belong to others: clients, the runtime, the tests and the benchmark. */
 const others = [
+  "WEIR_SOAK_SECONDS",
   "NODE_EXTRA_CA_CERTS",
   "HTTPS_PROXY",
   "HTTP_PROXY",
