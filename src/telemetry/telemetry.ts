@@ -156,7 +156,8 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
             started.terminate();
             return reject(new Error(data.message));
           case "appended":
-            unacknowledged -= 1;
+            // One that was given up already may still be heard of.
+            unacknowledged = Math.max(0, unacknowledged - 1);
             queue.acknowledge(data.number, data.bytes);
             settle(data.number, true);
             if (due) flush();
