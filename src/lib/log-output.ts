@@ -1,5 +1,5 @@
-import { pino } from "pino";
 import { createLogFile, type LogFileParts } from "./log-file.ts";
+import { openStandardOutput } from "./standard-output.ts";
 
 /** Takes whole lines. */
 export type LogOutput = {
@@ -43,14 +43,4 @@ export function openLogOutput({ file, ...bounds }: LogOutputSettings, { rotates,
     },
     flush,
   };
-}
-
-/** So many bytes wait while standard output takes none. */
-const mostWaiting = 1_048_576;
-
-function openStandardOutput() {
-  const out = pino.destination({ fd: 1, sync: true, maxLength: mostWaiting });
-  // Without a listener, a full disk or a reader that is gone would end the program.
-  out.on("error", () => {});
-  return out;
 }
