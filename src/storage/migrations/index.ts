@@ -1,0 +1,1 @@
+export { controlPlane } from "./0001-control-plane.ts";
