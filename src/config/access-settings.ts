@@ -7,7 +7,7 @@ export const accessSettings = {
     env: "AUTH_MODE",
     yaml: "auth.mode",
     schema: list(oneOf(["open", "gate", "token"])).optional(),
-    help: "Who is let in: `gate` (who sends the gate key), `token` (who sends a token; this build issues none), `open` (anybody); several with commas between. Unset, it is `gate` where `PROXY_API_KEY` is set, else `open`.",
+    help: "Who is let in: `gate` (who sends the gate key), `token` (who sends a token), `open` (anybody); several with commas between. Unset, it is `gate` where `PROXY_API_KEY` is set, `token` where `MANAGEMENT_TOKEN` is, both where both are, else `open`.",
   },
   gateKey: {
     env: "PROXY_API_KEY",
@@ -22,7 +22,7 @@ export const accessSettings = {
     yaml: "auth.management_token",
     schema: credential().optional(),
     secret: true,
-    help: "The operator's own credential. A call that carries it is refused, so that it never goes upstream by mistake. Beside it, `PROXY_API_KEY` or `AUTH_MODE` must say who may call.",
+    help: "The operator's own credential, for `/manage`. Unset, the first start makes one and keeps it in `management-token` in `DATA_DIR`. A call that carries it is refused, so that it never goes upstream by mistake.",
   },
   allowOpenRelay: {
     env: "ALLOW_OPEN_RELAY",

@@ -24,6 +24,33 @@ export type Config = {
   };
   /** CIDRs whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  readonly control: ControlConfig;
+};
+
+/** What the control plane is built with: projects, tokens, their management and the audit. */
+export type ControlConfig = {
+  readonly database:
+    | { readonly driver: "sqlite"; readonly path: string }
+    | {
+        readonly driver: "postgres";
+        readonly url: string;
+        readonly poolSize: number;
+        readonly maxIdle: number;
+        readonly connectionLifetimeMs: number;
+      };
+  /** The first seals, all unseal; none keeps plain text. */
+  readonly encryptionKeys: readonly Uint8Array[];
+  readonly audit: {
+    readonly enabled: boolean;
+    readonly inDatabase: boolean;
+    readonly file: string;
+    readonly createFolder: boolean;
+    readonly maxFileBytes: number;
+    readonly reads: "sensitive" | "all" | "off";
+  };
+  readonly tokenCleanupMs: number;
+  /** Where management and metrics are answered, in place of the main address. */
+  readonly listen?: { readonly host: string; readonly port: number };
 };
 
 /** What the data plane is built with. */

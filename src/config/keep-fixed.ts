@@ -17,12 +17,20 @@ const fixed: Readonly<Record<string, (config: Config) => unknown>> = {
   EVENT_BUS: ({ telemetry }) => telemetry.outbox.backend,
   LOG_FILE: ({ log }) => [log.file, log.maxFileBytes, log.maxFiles],
   LOG_FORMAT: ({ log }) => log.format,
+  "DATABASE_*": ({ control }) => control.database,
+  ENCRYPTION_KEY: ({ control }) => control.encryptionKeys.map((key) => Buffer.from(key).toString("base64")),
+  "AUDIT_*": ({ control }) => control.audit,
+  MANAGEMENT_LISTEN_ADDR: ({ control }) => control.listen,
+  TOKEN_CLEANUP_INTERVAL: ({ control }) => control.tokenCleanupMs,
+  MANAGEMENT_TOKEN: ({ gateway }) => gateway.managementToken,
 };
 
 /** Takes over from `after` what can change while a process runs. */
 export function keepFixed(before: Config, after: Config): Changeable {
   const isSame = (read: (config: Config) => unknown) => JSON.stringify(read(before)) === JSON.stringify(read(after));
   const { telemetry } = before;
+  const { managementToken } = before.gateway;
+  const { managementToken: _, ...gateway } = after.gateway;
   // A queue that ends with its worker would lose what waits in it.
   const bound = telemetry.outbox.backend === "memory" && !isSame((config) => [config.telemetry, config.log]);
   const names = Object.entries(fixed).filter(([, read]) => !isSame(read));
@@ -31,7 +39,11 @@ export function keepFixed(before: Config, after: Config): Changeable {
     host: before.host,
     port: before.port,
     dataDir: before.dataDir,
-    gateway: { ...after.gateway, maxWsMessageBytes: before.gateway.maxWsMessageBytes },
+    gateway: {
+      ...gateway,
+      maxWsMessageBytes: before.gateway.maxWsMessageBytes,
+      ...(managementToken === undefined ? {} : { managementToken }),
+    },
     telemetry: bound
       ? telemetry
       : {
@@ -48,6 +60,7 @@ export function keepFixed(before: Config, after: Config): Changeable {
         },
     log: bound ? before.log : { ...before.log, level: after.log.level },
     lifecycle: { ...after.lifecycle, workers: before.lifecycle.workers },
+    control: before.control,
   };
   return { config, kept: [...names.map(([name]) => name), ...(bound ? ["SINKS (EVENT_BUS=in-memory)"] : [])] };
 }

@@ -20,8 +20,7 @@ export function readAccess(lookup: Lookup, report: Report): Access {
   const gateName = lookup.find(accessSettings.gateKey)?.name;
   const managementName = lookup.find(accessSettings.managementToken)?.name;
   const authMode = values.authMode ?? impliedMode(gateName !== undefined, managementName !== undefined);
-  const cause = values.authMode === undefined ? `${managementName} without PROXY_API_KEY` : "AUTH_MODE";
-  if (!authMode.includes("open")) checkEntrance(authMode, { gateName, cause }, report);
+  if (!authMode.includes("open")) checkEntrance(authMode, gateName, report);
   else if (authMode.includes("token")) report.warn("AUTH_MODE lets anybody in, so token changes nothing beside open");
   checkCredentials(values, gateName, report);
   checkOrigins(values.corsAllowedOrigins, report);
@@ -62,24 +61,12 @@ function impliedMode(gated: boolean, managed: boolean): Access["authMode"] {
   return [...(gated ? ["gate" as const] : []), ...(managed ? ["token" as const] : [])];
 }
 
-/** Somebody must be able to come in, and this build issues no tokens. */
-function checkEntrance(
-  authMode: Access["authMode"],
-  { gateName, cause }: { gateName: string | undefined; cause: string },
-  report: Report,
-): void {
+/** Somebody must be able to come in. */
+function checkEntrance(authMode: Access["authMode"], gateName: string | undefined, report: Report): void {
   if (authMode.includes("gate") && gateName === undefined) {
     report.fault("PROXY_API_KEY must be set, because AUTH_MODE lets in who sends the gate key");
   }
   if (authMode.length === 0) report.fault("AUTH_MODE must name at least one of open, gate, token");
-  if (!authMode.includes("token")) return;
-  if (authMode.includes("gate")) {
-    report.warn("This build issues no tokens: only the gate key lets consumers in");
-    return;
-  }
-  report.fault(
-    `${cause} lets in consumers with a token alone, and this build issues none. Use PROXY_API_KEY (the key that consumers send) with AUTH_MODE=gate, or AUTH_MODE=open (anybody may call)`,
-  );
 }
 
 function checkCredentials({ gateKey, managementToken }: Values, gateName: string | undefined, report: Report): void {

@@ -5,6 +5,7 @@ import { readDotenv } from "./dotenv.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
 import { metricsSettings } from "./log-settings.ts";
 import { createLookup, type Lookup, type Texts } from "./lookup.ts";
+import { readControl } from "./read-control.ts";
 import { readGateway } from "./read-gateway.ts";
 import { readListen } from "./read-listen.ts";
 import { readLog } from "./read-log.ts";
@@ -61,6 +62,7 @@ function read(sources: ConfigSources, registry: Registry, report: Report): Confi
     lifecycle: { ...lifecycle, workers: workers === "auto" ? processors : workers },
     metrics: token === undefined ? metrics : { ...metrics, token },
     trustedProxies,
+    control: readControl(lookup, dataDir, report),
   };
 }
 

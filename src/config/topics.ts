@@ -1,6 +1,7 @@
 import type { Settings } from "../lib/setting.ts";
 import { providerSettings } from "../providers/custom.ts";
 import { accessSettings } from "./access-settings.ts";
+import { auditSettings, managementSettings, storageSettings } from "./control-settings.ts";
 import { fileSettings } from "./file-settings.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
@@ -30,6 +31,8 @@ export function listTopics({ providers, sinks }: Pick<Registry, "providers" | "s
         "A built-in provider's name changes that provider. Any other name of small letters, digits and `-` adds one, which needs `base_url` and `dialect` and is called under `/<name>/…`.",
       settings: providerSettings("<name>"),
     },
+    { title: "Projects and tokens", settings: { ...managementSettings, ...storageSettings } },
+    { title: "Audit", settings: auditSettings },
     { title: "Forwarding", settings: gatewaySettings },
     { title: "Telemetry", settings: telemetrySettings },
     ...sinks.map(({ name, help, settings }) => ({
