@@ -89,6 +89,14 @@ export const cases: readonly Case[] = [
     short: 2,
   },
   {
+    name: "token",
+    title: "32 connections, answers of 2 KB, with and without a token",
+    load: calls(32),
+    columns: "calls",
+    variants: ["bare", "token"],
+    short: 3,
+  },
+  {
     name: "slow-reader",
     title: "a stream of 200 MB, read at 200 KB/s",
     load: slowReader,

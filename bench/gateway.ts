@@ -8,12 +8,15 @@ import type { Variant } from "./variants.ts";
 export type Gateway = {
   readonly variant: Variant;
   readonly port: number;
+  /** What consumers show. */
+  readonly credential: string;
   readonly startMs?: number;
   readonly child?: Child;
   /** The process and what it started. */
   readonly pids: readonly number[];
 };
 
+const anyKey = "sk-bench";
 const START_DEADLINE_MS = 15_000;
 const QUIET_DEADLINE_MS = 20_000;
 const QUIET_PERIOD_MS = 250;
@@ -27,7 +30,7 @@ export async function startGateway(
   place: Place,
   core: number | undefined,
 ): Promise<Gateway> {
-  if (variant.launch === undefined) return { variant, port: place.ports.upstream, pids: [] };
+  if (variant.launch === undefined) return { variant, port: place.ports.upstream, credential: anyKey, pids: [] };
   mkdirSync(place.dir, { recursive: true });
   const outputFile = `${place.dir}/output.log`;
   const launch = variant.launch(place);
@@ -37,7 +40,9 @@ export async function startGateway(
     await children.stop(child);
     throw new Error(`It didn't start:\n${readFileSync(outputFile, "utf8").slice(-2000)}`);
   }
-  return { variant, port: place.port, child, startMs: performance.now() - before, pids: processTree(child.pid) };
+  const startMs = performance.now() - before;
+  const credential = (await variant.obtainCredential?.(`http://127.0.0.1:${place.port}`)) ?? anyKey;
+  return { variant, port: place.port, credential, child, startMs, pids: processTree(child.pid) };
 }
 
 /** Waits until the gateway has nothing left to do, so that it takes no time from the next one. Returns how long that took, in seconds. */

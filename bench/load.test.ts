@@ -35,7 +35,12 @@ describe.skipIf(!canCompile)("the load tool", () => {
         return change(await answer.text());
       },
     });
-    return await runLoad({ program, core: undefined, run: children.run }, upstream, gateway.port ?? 0, plan);
+    return await runLoad(
+      { program, core: undefined, run: children.run },
+      upstream,
+      { port: gateway.port ?? 0, credential: "any" },
+      plan,
+    );
   }
 
   test("finds nothing wrong with a gateway that changes nothing", async () => {

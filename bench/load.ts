@@ -59,12 +59,19 @@ export type LoadTool = { readonly program: string; readonly core: number | undef
 export async function runLoad(
   { program, core, run }: LoadTool,
   upstream: number,
-  target: number,
+  target: { readonly port: number; readonly credential: string },
   plan: LoadPlan,
 ): Promise<LoadResult> {
-  const where = ["--listen", String(upstream), "--target", String(target)];
+  const where = ["--listen", String(upstream), "--target", String(target.port)];
   const timeoutMs = ((plan.ramp ?? 0) + (plan.warm ?? 0) + plan.seconds + 20) * 1000;
-  const command = [program, plan.mode, ...where, "--header", "authorization: Bearer sk-bench", ...writePlan(plan)];
+  const command = [
+    program,
+    plan.mode,
+    ...where,
+    "--header",
+    `authorization: Bearer ${target.credential}`,
+    ...writePlan(plan),
+  ];
   return loadResult.parse(JSON.parse(await run(command, core, timeoutMs)));
 }
 

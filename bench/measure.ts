@@ -31,7 +31,7 @@ export async function measure(
   const plan = benchCase.load(seconds);
   const before = await look(gateway, tools.gatewayCore);
   const memory = watchMemory(gateway);
-  const result = await runLoad(tools.load, tools.ports.upstream, gateway.port, plan);
+  const result = await runLoad(tools.load, tools.ports.upstream, gateway, plan);
   const seen = memory.stop();
   const backlogSeconds = await waitUntilQuiet(gateway);
   const after = await look(gateway, tools.gatewayCore);

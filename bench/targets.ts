@@ -114,6 +114,14 @@ const targets: readonly Target[] = [
     measure: added(["body-1m", "telemetry", "p50Ms"], ["body-1m", "direct", "p50Ms"]),
   },
   {
+    text: "requests/s with a token",
+    unit: "× without",
+    ...atLeast,
+    value: 0.95,
+    floor: 0.8,
+    measure: ratio(["token", "token", "callsPerSecond"], ["token", "bare", "callsPerSecond"]),
+  },
+  {
     text: "p99 with a hung sink",
     unit: "× a well one's",
     ...atMost,

@@ -1,4 +1,5 @@
 import type { Launch, Place, SharedPorts } from "./launch.ts";
+import { benchManagementToken, mintToken } from "./mint-token.ts";
 import { launchNginx } from "./nginx.ts";
 import { launchWeir } from "./weir.ts";
 
@@ -8,6 +9,8 @@ export type Variant = {
   readonly about: string;
   /** Undefined where the load goes straight to the upstream. */
   readonly launch?: (place: Place) => Launch;
+  /** What consumers show it, got from it when it is up; any text where it is absent. */
+  readonly obtainCredential?: (url: string) => Promise<string>;
   /** A program that has to be installed. */
   readonly needs?: string;
   /** Its telemetry is on, and counts what it records. */
@@ -37,6 +40,13 @@ export const variants: readonly Variant[] = [
   { name: "direct", about: "no gateway: the floor of the load itself" },
   { name: "nginx", about: "a plain proxy, unbuffered, no log", launch: launchNginx, needs: "nginx" },
   { name: "bare", about: "Weir without telemetry", launch: launchWeir(() => quiet) },
+  {
+    name: "token",
+    about: "the same, for consumers with a token",
+    launch: launchWeir(() => ({ ...quiet, AUTH_MODE: "token", MANAGEMENT_TOKEN: benchManagementToken })),
+    obtainCredential: mintToken,
+    onRequest: true,
+  },
   {
     name: "telemetry",
     about: "Weir with durable telemetry and the file sink",
