@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Finding } from "./checks/check.ts";
 import { checkClock } from "./checks/check-clock.ts";
 import { checkConfiguration } from "./checks/check-configuration.ts";
+import { checkDatabase } from "./checks/check-database.ts";
 import { checkFolder, checkRoom } from "./checks/check-folder.ts";
 import { checkDescriptors, checkUpstreamRequests } from "./checks/check-limits.ts";
 import { checkPort } from "./checks/check-port.ts";
@@ -19,7 +20,7 @@ Reads the same settings as weir serve, and leaves no record anywhere. Fine besid
   $ weir doctor
   $ weir doctor --config-only --env production.env
 
-The exit code is 0 where nothing failed, 3 where upstreams or sinks can't be reached and nothing else failed, else 1.
+The exit code is 0 where nothing failed, 3 where the database, upstreams or sinks can't be reached and nothing else failed, else 1.
 `;
 
 /** `weir doctor`. */
@@ -28,7 +29,7 @@ export const doctorCommand: CliCommand = {
     program
       .command("doctor")
       .description(
-        "say what is wrong with the configuration, this machine, the upstreams and the sinks, and how to mend it",
+        "say what is wrong with the configuration, this machine, the database, the upstreams and the sinks, and how to mend it",
       )
       .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
       .option("--env <file>", "the file with environment variables (.env)")
@@ -51,14 +52,22 @@ async function examine({ configOnly, json, ...files }: Options): Promise<void> {
   process.exit(judge(findings));
 }
 
-async function examineMachine({ host, port, dataDir, gateway, telemetry }: Config): Promise<readonly Finding[]> {
+async function examineMachine({
+  host,
+  port,
+  dataDir,
+  gateway,
+  telemetry,
+  control,
+}: Config): Promise<readonly Finding[]> {
   const about = { dataDir, version: readVersion().version };
-  const [machine, upstreams, sinks] = await Promise.all([
+  const [machine, database, upstreams, sinks] = await Promise.all([
     Promise.all([
       checkPort({ host, port }),
       ...(telemetry.enabled ? [checkFolder("data folder", dataDir, "DATA_DIR"), checkRoom(dataDir, telemetry)] : []),
       checkDescriptors(),
     ]),
+    checkDatabase(control),
     Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
     Promise.all(telemetry.sinks.map((choice) => checkSink(choice, about))),
   ]);
@@ -66,6 +75,7 @@ async function examineMachine({ host, port, dataDir, gateway, telemetry }: Confi
   return [
     ...machine,
     checkUpstreamRequests(process.env),
+    ...database,
     ...(clock === undefined ? [] : [clock]),
     ...upstreams.map(({ finding }) => finding),
     ...sinks,

@@ -18,3 +18,14 @@ test("only a number makes a process one of several", () => {
   expect(readWorkerNumber({})).toBeUndefined();
   expect(readWorkerNumber({ WEIR_PROCESS_NUMBER: "x" })).toBeUndefined();
 });
+
+test("each of several processes has a chain of the audit, or they share the copy of the database's", () => {
+  for (const [inDatabase, file] of [
+    ["true", "/tmp/w/audit.log"],
+    ["false", "/tmp/w/audit-1.log"],
+  ] as const) {
+    const result = readConfig({ env: { DATA_DIR: "/tmp/w", AUDIT_STORE_IN_DB: inDatabase } });
+    if (result.kind === "faults") throw new Error(result.faults.join());
+    expect(configOfWorker(result.config, "1").control.audit.file).toBe(file);
+  }
+});

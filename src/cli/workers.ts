@@ -21,6 +21,7 @@ export function readWorkerNumber(env: Readonly<Record<string, string | undefined
 export function configOfWorker(config: Config, number: string): Config {
   const own = (path: string) => `${path.slice(0, path.length - extname(path).length)}-${number}${extname(path)}`;
   const { sinks } = config.telemetry;
+  const { audit } = config.control;
   const withOwnFile = (values: Readonly<Record<string, unknown>>) =>
     typeof values["path"] === "string" ? { ...values, path: own(values["path"]) } : values;
   return {
@@ -31,6 +32,8 @@ export function configOfWorker(config: Config, number: string): Config {
       ...config.telemetry,
       sinks: sinks.map((sink) => (sink.name === "file" ? { ...sink, values: withOwnFile(sink.values) } : sink)),
     },
+    // A chain has one process; a copy of the database's is the same for all.
+    control: audit.inDatabase ? config.control : { ...config.control, audit: { ...audit, file: own(audit.file) } },
   };
 }
 

@@ -15,8 +15,8 @@ export type ProjectSettings = {
   readonly validate?: boolean;
 };
 
-/** Free text about a project or a token, for its owner. */
-export type Metadata = Readonly<Record<string, string>>;
+/** Anything about a project or a token, as JSON, for its owner. */
+export type Metadata = Readonly<Record<string, unknown>>;
 
 /** A team or a program that calls with tokens: it owns provider keys and decides what may be called. Nothing of it shows a key. */
 export type Project = {
@@ -45,7 +45,7 @@ export type NewProject = {
   readonly settings?: ProjectSettings;
 };
 
-/** What is to become of a project; what is absent stays. `null` takes a key away. */
+/** What is to become of a project; what is absent stays, also of its policy and its settings. `null` takes a key away, `undefined` a rule or a setting. */
 export type ProjectChange = Omit<Partial<NewProject>, "keys"> & {
   readonly keys?: Readonly<Record<string, string | null>>;
   /** Its tokens are revoked with it. */

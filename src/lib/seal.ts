@@ -4,6 +4,8 @@ import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto
 export type Vault = {
   /** Whether what is sealed can't be read without the key. */
   readonly encrypts: boolean;
+  /** A name for the key that seals, which says nothing of it. */
+  readonly keyId?: string;
   /** Seals a text for the one place that `context` names: a row's id, so that rows can't be exchanged. */
   readonly seal: (text: string, context: string) => string;
   /** Opens what was sealed, with any of the keys; throws in words where none fits. */
@@ -26,6 +28,7 @@ export function createVault(keys: readonly Uint8Array[]): Vault {
 
   return {
     encrypts: sealing !== undefined,
+    ...(sealing ? { keyId: sealing.id } : {}),
     seal(text, context) {
       if (!sealing) return plain + text;
       const nonce = randomBytes(12);
@@ -34,7 +37,7 @@ export function createVault(keys: readonly Uint8Array[]): Vault {
       return `${second}${sealing.id}:${sealed.toString("base64")}`;
     },
     unseal(sealed, context) {
-      if (sealed.startsWith(plain)) return sealed.slice(plain.length);
+      if (isPlain(sealed)) return sealed.slice(plain.length);
       if (sealed.startsWith(first)) return unsealAny(keys, sealed.slice(first.length));
       const [, id, data] = /^enc:v2:([^:]+):(.+)$/.exec(sealed) ?? [];
       if (id === undefined || data === undefined) throw new Error("What is stored is not in a form that is known here");
@@ -44,6 +47,11 @@ export function createVault(keys: readonly Uint8Array[]): Vault {
     },
     isStale: (sealed) => (sealing ? !sealed.startsWith(`${second}${sealing.id}:`) : false),
   };
+}
+
+/** Whether what is stored can be read by anybody. */
+export function isPlain(sealed: string): boolean {
+  return sealed.startsWith(plain);
 }
 
 /** A name for a key that says nothing of it. */

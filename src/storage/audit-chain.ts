@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { Actor, AuditEntry, AuditEvent } from "../domain/audit.ts";
+import { storableText } from "./storable-text.ts";
 import { readStored } from "./stored-json.ts";
 import type { AuditRow } from "./tables.ts";
 
@@ -22,22 +23,27 @@ export function joinEntries(
       at,
       action,
       outcome,
-      reason: reason ?? null,
-      actor: actor.name,
+      reason: write(reason),
+      actor: storableText(actor.name),
       origin: actor.origin,
-      project_id: projectId ?? null,
-      token_id: tokenId ?? null,
-      request_id: actor.requestId ?? null,
-      client_address: actor.clientAddress ?? null,
-      method: actor.method ?? null,
-      path: actor.path ?? null,
-      user_agent: actor.userAgent ?? null,
+      project_id: write(projectId),
+      token_id: write(tokenId),
+      request_id: write(actor.requestId),
+      client_address: write(actor.clientAddress),
+      method: write(actor.method),
+      path: write(actor.path),
+      user_agent: write(actor.userAgent),
       changes: before || after ? JSON.stringify({ before, after }) : null,
       previous: last.hash,
     };
     rows.push({ ...row, hash: hashEntry(row) });
   }
   return rows;
+}
+
+/** A text as it will be read again: the hash is of that. */
+function write(text: string | undefined): string | null {
+  return text === undefined ? null : storableText(text);
 }
 
 /** The SHA-256 of an entry and, through `previous`, of all before it. */

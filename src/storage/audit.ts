@@ -1,8 +1,9 @@
 import type { Expression, ExpressionBuilder, SqlBool, Transaction } from "kysely";
 import type { Actor, AuditEntry, AuditEvent } from "../domain/audit.ts";
 import { type ChainCheck, type ChainEnd, createChainCheck, joinEntries, readEntry } from "./audit-chain.ts";
+import { containsText } from "./contains-text.ts";
 import type { Storage } from "./database.ts";
-import { containing, type Page, type Paged, toPaged } from "./page.ts";
+import { type Page, type Paged, toPaged } from "./page.ts";
 import type { AuditRow, Tables } from "./tables.ts";
 
 /** Where entries are copied to, or kept where the database keeps none. */
@@ -93,32 +94,29 @@ export function createAuditStore({ db }: Pick<Storage, "db">) {
       const row = await db.selectFrom("audit").selectAll().where("id", "=", id).executeTakeFirst();
       return row && readEntry(row);
     },
-    /** Looks through the whole chain; a missing end is found by what the database knows of it. */
+    /** Looks through the whole chain; a missing end is found by what the database knows of it, and so is one that is too long. */
     async verify(): Promise<ChainCheck> {
       const check = createChainCheck();
-      const end = await db.selectFrom("state").select(["audit_seq", "audit_hash"]).executeTakeFirstOrThrow();
       for (;;) {
-        const { seq } = check.end();
-        const rows = await db
-          .selectFrom("audit")
-          .selectAll()
-          .where("seq", ">", seq)
-          .where("seq", "<=", end.audit_seq)
-          .orderBy("seq")
-          .limit(1000)
-          .execute();
+        // It is read before the rows, so that where no row is left it is not behind them.
+        const end = await db.selectFrom("state").select(["audit_seq", "audit_hash"]).executeTakeFirstOrThrow();
+        const rows = await after(check.end().seq, 1000);
         for (const row of rows)
           if (!check.add(row)) return { ok: false, checked: check.checked(), brokenAt: check.end().seq + 1 };
-        if (rows.length === 0) break;
+        if (rows.length > 0) continue;
+        const { seq, hash } = check.end();
+        if (seq === end.audit_seq && hash === end.audit_hash) return { ok: true, checked: check.checked() };
+        const right = Math.min(seq, end.audit_seq);
+        return { ok: false, checked: right, brokenAt: right + 1 };
       }
-      const { seq, hash } = check.end();
-      const ok = seq === end.audit_seq && hash === end.audit_hash;
-      return { ok, checked: check.checked(), ...(ok ? {} : { brokenAt: seq + 1 }) };
     },
     /** Entries after one, in their order, for the file that copies them. */
-    after: (seq: number, limit: number): Promise<readonly AuditRow[]> =>
-      db.selectFrom("audit").selectAll().where("seq", ">", seq).orderBy("seq").limit(limit).execute(),
+    after,
   };
+
+  function after(seq: number, limit: number): Promise<readonly AuditRow[]> {
+    return db.selectFrom("audit").selectAll().where("seq", ">", seq).orderBy("seq").limit(limit).execute();
+  }
 }
 
 const searched = [
@@ -133,7 +131,6 @@ const searched = [
   "method",
   "path",
   "user_agent",
-  "changes",
 ] as const;
 
 function conditions(table: ExpressionBuilder<Tables, "audit">, filter: AuditFilter): Expression<SqlBool>[] {
@@ -151,13 +148,12 @@ function conditions(table: ExpressionBuilder<Tables, "audit">, filter: AuditFilt
   const found: Expression<SqlBool>[] = same.flatMap(([column, value]) =>
     value === undefined ? [] : [table(column, "=", value)],
   );
-  if (filter.from !== undefined) found.push(table("at", ">=", filter.from));
-  if (filter.to !== undefined) found.push(table("at", "<=", filter.to));
+  if (filter.from !== undefined) found.push(table("at", ">=", Math.ceil(filter.from)));
+  if (filter.to !== undefined) found.push(table("at", "<=", Math.floor(filter.to)));
   const { search } = filter;
-  if (search !== undefined) found.push(table.or(searched.map((column) => like(table, column, search))));
+  if (search !== undefined) {
+    const inJson = JSON.stringify(search).slice(1, -1);
+    found.push(table.or([...searched.map((column) => containsText(column, search)), containsText("changes", inJson)]));
+  }
   return found;
-}
-
-function like(table: ExpressionBuilder<Tables, "audit">, column: (typeof searched)[number], text: string) {
-  return table(table.fn<string>("lower", [column]), "like", containing(text));
 }

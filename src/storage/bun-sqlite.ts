@@ -9,7 +9,9 @@ import {
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type TransactionSettings,
 } from "kysely";
+import { storable } from "./storable-text.ts";
 
 /** Opens an SQLite file for its owner alone, making it where there is none; throws what the system says where it can't. */
 export function openSqliteFile(path: string): Database {
@@ -17,39 +19,80 @@ export function openSqliteFile(path: string): Database {
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const database = new Database(path, { readwrite: true, strict: true });
+  // Two that open one file at once wait for each other here.
   database.run("PRAGMA busy_timeout = 5000");
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = NORMAL");
   database.run("PRAGMA foreign_keys = ON");
+  // From now on the driver waits, which stops no thread.
+  database.run("PRAGMA busy_timeout = 0");
   return database;
 }
 
-/** Kysely's way to an SQLite file that the runtime has opened. */
-export function createBunSqliteDialect(database: Database): Dialect {
+/** Opens an SQLite file that is there, to read it and nothing else; throws what the system says where it can't. */
+export function openSqliteFileToRead(path: string): Database {
+  closeSync(openSync(path, "r"));
+  return new Database(path, { readonly: true, strict: true });
+}
+
+/** Kysely's way to an SQLite file, which is opened when it is used. A statement waits up to `waitMs` for others' transactions. */
+export function createBunSqliteDialect(open: () => Database, waitMs: number): Dialect {
   return {
-    createAdapter: () => new TransactionalAdapter(),
-    createDriver: () => new ImmediateDriver(readable(database)),
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new PatientDriver(open, waitMs),
     createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new StorableCompiler(),
   };
 }
 
-/** SQLite takes back a failed migration as a whole, schema changes too. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
+class StorableCompiler extends SqliteQueryCompiler {
+  protected override addParameter(parameter: unknown): void {
+    super.addParameter(storable(parameter));
   }
 }
 
-/** A transaction that takes the write lock at once: one that takes it later fails where another process was faster. */
-class ImmediateDriver extends SqliteDriver {
-  constructor(database: ReturnType<typeof readable>) {
-    super({ database });
+/** Waits for other processes without stopping this one's thread, as SQLite itself would. */
+class PatientDriver extends SqliteDriver {
+  readonly #waitMs: number;
+
+  constructor(open: () => Database, waitMs: number) {
+    super({ database: () => Promise.resolve(readable(open())) });
+    this.#waitMs = waitMs;
   }
 
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    return {
+      executeQuery: (query) => retryWhileBusy(() => connection.executeQuery(query), this.#waitMs),
+      streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+    };
   }
+
+  /** A transaction that writes takes the lock at once: one that takes it later fails where another process was faster. */
+  override async beginTransaction(
+    connection: DatabaseConnection,
+    { accessMode }: TransactionSettings = {},
+  ): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw(accessMode === "read only" ? "begin" : "begin immediate"));
+  }
+}
+
+async function retryWhileBusy<T>(work: () => Promise<T>, waitMs: number): Promise<T> {
+  const until = performance.now() + waitMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(20, pauseMs * 2)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      // Two that wait for one lock don't ask in step.
+      await Bun.sleep(pauseMs * (0.5 + Math.random()));
+    }
+  }
+}
+
+/** A busy statement has done nothing, so that it can be tried again. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^SQLITE_BUSY(?:_RECOVERY)?$/.test(String(error.code));
 }
 
 /** What Kysely asks of a database: statements that know whether they give rows. */

@@ -17,18 +17,18 @@ export type Changes = {
 
 /** What changing is made of. */
 export type ChangesParts = {
-  readonly storage: Pick<Storage, "db">;
+  readonly storage: Pick<Storage, "changeDb">;
   readonly audit: Audit;
-  /** Called as soon as a change of this process is committed. */
-  readonly onChanged?: () => void;
+  /** Called as soon as a change of this process is committed; the change is done when this is. */
+  readonly onChanged?: () => Promise<void> | void;
 };
 
 /** Creates the way to change. */
-export function createChanges({ storage: { db }, audit, onChanged }: ChangesParts): Changes {
+export function createChanges({ storage: { changeDb }, audit, onChanged }: ChangesParts): Changes {
   return {
     async run(actor, work) {
       const value = await commit(1, actor, work);
-      onChanged?.();
+      await onChanged?.();
       return value;
     },
     note: (actor, events) => commit(0, actor, () => Promise.resolve({ value: undefined, events })),
@@ -39,7 +39,7 @@ export function createChanges({ storage: { db }, audit, onChanged }: ChangesPart
     actor: Actor,
     work: (trx: Transaction<Tables>, epoch: number) => Promise<Changed<T>>,
   ): Promise<T> {
-    const done = await db.transaction().execute(async (trx) => {
+    const done = await changeDb.transaction().execute(async (trx) => {
       // Whoever has this row is alone until the end, so that the numbers are those of the commits.
       const state = await trx
         .updateTable("state")

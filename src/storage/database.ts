@@ -1,5 +1,8 @@
-import { Kysely, PostgresDialect, WithSchemaPlugin } from "kysely";
-import { createBunSqliteDialect, openSqliteFile } from "./bun-sqlite.ts";
+import type { Database } from "bun:sqlite";
+import { Kysely, PostgresDialect, PostgresQueryCompiler, WithSchemaPlugin } from "kysely";
+import { createBunSqliteDialect, openSqliteFile, openSqliteFileToRead } from "./bun-sqlite.ts";
+import { createPostgresPool } from "./postgres-pool.ts";
+import { storable } from "./storable-text.ts";
 import type { Tables } from "./tables.ts";
 
 /** Which database holds projects, tokens and the audit. */
@@ -15,10 +18,22 @@ export type DatabaseConfig =
       readonly connectionLifetimeMs: number;
     };
 
+/** How a database is opened. */
+export type OpenOptions = {
+  /** An SQLite file has to be there then, and nothing of it changes. */
+  readonly readOnly?: boolean;
+  /** How long an answer may take. Milliseconds. */
+  readonly answerWithinMs?: number;
+};
+
 /** An open database. */
 export type Storage = AsyncDisposable & {
   readonly driver: DatabaseConfig["driver"];
   readonly db: Kysely<Tables>;
+  /** The same for changes, which outlive a power cut once they are made; what is only counted is not worth that wait. */
+  readonly changeDb: Kysely<Tables>;
+  /** The same tables on connections of its own, for work that may take minutes. */
+  readonly slowDb: Kysely<Tables>;
   /** A number that differs once another connection has changed anything; `undefined` where only the tables tell. */
   readonly version: () => number | undefined;
   readonly close: () => Promise<void>;
@@ -27,57 +42,95 @@ export type Storage = AsyncDisposable & {
 /** Where the tables live in PostgreSQL: a schema of their own. */
 export const postgresSchema = "weir";
 
-/** Opens a database as it is; throws what the system says where it can't. */
-export async function openDatabase(config: DatabaseConfig, onTrouble: (error: Error) => void): Promise<Storage> {
-  return config.driver === "sqlite" ? openSqlite(config.path) : openPostgres(config, onTrouble);
+/** Opens a database as it is; throws what the system says where it can't. A PostgreSQL is asked for the first time when it is used. */
+export async function openDatabase(
+  config: DatabaseConfig,
+  onTrouble: (error: Error) => void,
+  options: OpenOptions = {},
+): Promise<Storage> {
+  return config.driver === "sqlite"
+    ? openSqlite(config.path, options)
+    : openPostgres(config, onTrouble, options.answerWithinMs);
 }
 
-function openSqlite(path: string): Storage {
-  const database = openSqliteFile(path);
+/** How long a statement may wait for another process, and how long for its schema change. Milliseconds. */
+const sqliteWaitMs = 5_000;
+const patienceMs = 600_000;
+
+function openSqlite(path: string, { readOnly = false, answerWithinMs = sqliteWaitMs }: OpenOptions): Storage {
+  const open = () => (readOnly ? openSqliteFileToRead(path) : openSqliteFile(path));
+  const database = open();
   const version = database.prepare<{ data_version: number }, []>("PRAGMA data_version");
-  const db = new Kysely<Tables>({ dialect: createBunSqliteDialect(database) });
-  const close = () => {
+  const db = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => database, answerWithinMs) });
+  const changeDb = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => durably(open()), answerWithinMs) });
+  const slowDb = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => durably(open()), patienceMs) });
+  const close = async () => {
     version.finalize();
-    return db.destroy();
+    await slowDb.destroy();
+    await changeDb.destroy();
+    await db.destroy();
+    // Kysely closes only what it has used.
+    database.close();
   };
   return {
     driver: "sqlite",
     db,
+    changeDb,
+    slowDb,
     version: () => version.get()?.data_version,
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
+/** Each commit is on the disk when it is done (https://www.sqlite.org/pragma.html#pragma_synchronous). */
+function durably(database: Database): Database {
+  database.run("PRAGMA synchronous = FULL");
+  return database;
+}
+
 /** How long a connection may take, and an answer. Milliseconds. */
 const connectWithinMs = 5_000;
-const answerWithinMs = 30_000;
+const postgresAnswerMs = 30_000;
 
 async function openPostgres(
   { url, poolSize, maxIdle, connectionLifetimeMs }: Extract<DatabaseConfig, { driver: "postgres" }>,
   onTrouble: (error: Error) => void,
+  answerWithinMs = postgresAnswerMs,
 ): Promise<Storage> {
-  // It is loaded only where it is used.
-  const { Pool, TypeOverrides, types } = await import("pg");
-  const integers = new TypeOverrides();
-  // 64-bit integers come as text otherwise; ours are all below 2^53.
-  integers.setTypeParser(types.builtins.INT8, Number);
-  const pool = new Pool({
-    connectionString: url,
-    max: poolSize,
-    min: Math.min(maxIdle, poolSize),
-    maxLifetimeSeconds: Math.ceil(connectionLifetimeMs / 1000),
-    connectionTimeoutMillis: connectWithinMs,
-    query_timeout: answerWithinMs,
-    application_name: "weir",
-    types: integers,
-  });
-  // An idle connection that breaks must not end the program.
-  pool.on("error", onTrouble);
-  const db = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool }),
-    plugins: [new WithSchemaPlugin(postgresSchema)],
-  });
-  const close = () => db.destroy();
-  return { driver: "postgres", db, version: () => undefined, close, [Symbol.asyncDispose]: close };
+  const about = { url, lifetimeMs: connectionLifetimeMs, connectWithinMs, onTrouble };
+  const open = async (max: number, min: number, withinMs: number) => {
+    const pool = await createPostgresPool({ ...about, max, min, answerWithinMs: withinMs });
+    return new Kysely<Tables>({
+      dialect: new StorableDialect({ pool }),
+      plugins: [new WithSchemaPlugin(postgresSchema)],
+    });
+  };
+  const db = await open(poolSize, Math.min(maxIdle, poolSize), answerWithinMs);
+  const slowDb = await open(2, 0, 0);
+  const close = async () => {
+    await slowDb.destroy();
+    await db.destroy();
+  };
+  return {
+    driver: "postgres",
+    db,
+    changeDb: db,
+    slowDb,
+    version: () => undefined,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+class StorableDialect extends PostgresDialect {
+  override createQueryCompiler(): PostgresQueryCompiler {
+    return new StorableCompiler();
+  }
+}
+
+class StorableCompiler extends PostgresQueryCompiler {
+  protected override addParameter(parameter: unknown): void {
+    super.addParameter(storable(parameter));
+  }
 }

@@ -1,15 +1,21 @@
-import { sql } from "kysely";
-import { type MigrationResultSet, Migrator } from "kysely/migration";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { postgresSchema, type Storage } from "./database.ts";
 import * as registered from "./migrations/index.ts";
-import type { SchemaChange } from "./schema-change.ts";
+import { forgetTypes, type SchemaChange } from "./schema-change.ts";
+import type { Tables } from "./tables.ts";
 
 const everyChange: readonly SchemaChange[] = Object.values(registered).toSorted((one, other) =>
   one.name < other.name ? -1 : 1,
 );
 
-const table = "schema_changes";
-const lockTable = "schema_lock";
+/** The names of all steps that this program knows, in their order. */
+export const everyStep: readonly string[] = everyChange.map(({ name }) => name);
+
+const ownTable = "schema_changes";
+/** Of PostgreSQL's advisory locks, the one under which the schema changes. */
+const lockId = 5_713_190_482;
+/** How long another process may take for its schema change. */
+const lockTimeout = "10min";
 
 /** Where a database's schema is. */
 export type SchemaStatus = {
@@ -27,7 +33,9 @@ export class SchemaFault extends Error {
 /** Changes the schema, one process at a time. `changes` are all there are, in order. */
 export type Migration = {
   readonly status: () => Promise<SchemaStatus>;
-  /** Does what is pending; gives the names. Throws `SchemaFault`. */
+  /** What `up` would do, by name; throws what it would throw before it begins. */
+  readonly check: () => Promise<readonly string[]>;
+  /** Does what is pending, all or nothing; gives the names. Throws `SchemaFault`. */
   readonly up: () => Promise<readonly string[]>;
   /** Takes the last step back; gives its name. Throws `SchemaFault`. */
   readonly down: () => Promise<readonly string[]>;
@@ -35,52 +43,50 @@ export type Migration = {
 
 /** Creates it; `adopt` lets the tables into a PostgreSQL database that holds those of another program. */
 export function createMigration(
-  { db, driver }: Pick<Storage, "db" | "driver">,
+  { slowDb, driver }: Pick<Storage, "slowDb" | "driver">,
   {
     changes = everyChange,
     adopt = false,
   }: { readonly changes?: readonly SchemaChange[]; readonly adopt?: boolean } = {},
 ): Migration {
-  const migrator = new Migrator({
-    db,
-    provider: {
-      getMigrations: () => Promise.resolve(Object.fromEntries(changes.map((change) => [change.name, change]))),
-    },
-    migrationTableName: table,
-    migrationLockTableName: lockTable,
-    ...(driver === "postgres" ? { migrationTableSchema: postgresSchema } : {}),
-  });
+  const qualified = sql.table(driver === "postgres" ? `${postgresSchema}.${ownTable}` : ownTable);
 
   return {
-    status,
+    status: () => readStatus(slowDb),
+    async check() {
+      const status = await readStatus(slowDb);
+      const pending = findPending(status);
+      if (pending.length > 0 && status.applied.length === 0 && !adopt) await refuseForeignTables(slowDb);
+      return pending.map(({ name }) => name);
+    },
     async up() {
-      const { applied, pending, unknown } = await status();
-      const breaking = unknown.filter((name) => name.endsWith("!"));
-      if (breaking.length > 0)
-        throw new SchemaFault(
-          `The database was changed by a newer version of Weir (${breaking.join(", ")}), and this one can't run on it. Start that version`,
-        );
-      if (unknown.length > 0 && pending.length > 0)
-        throw new SchemaFault(
-          `The database has steps that this version doesn't know (${unknown.join(", ")}) and lacks others (${pending.join(", ")}). Start the version that made it`,
-        );
-      if (pending.length === 0) return [];
-      if (applied.length === 0 && !adopt) await refuseForeignTables();
-      return readResult(await migrator.migrateToLatest());
+      if (findPending(await readStatus(slowDb)).length === 0) return [];
+      return alone(async (trx) => {
+        // Another process may have been faster.
+        const status = await readStatus(trx);
+        const pending = findPending(status);
+        if (pending.length > 0 && status.applied.length === 0) await prepare(trx);
+        for (const change of pending) await perform(change.name, () => apply(change, trx));
+        return pending.map(({ name }) => name);
+      });
     },
-    async down() {
-      const { unknown } = await status();
-      if (unknown.length > 0)
-        throw new SchemaFault(
-          `The last step, ${unknown.at(-1)}, is of a newer version of Weir, which alone can take it back`,
-        );
-      return readResult(await migrator.migrateDown());
-    },
+    down: () =>
+      alone(async (trx) => {
+        const { applied, unknown } = await readStatus(trx);
+        if (unknown.length > 0)
+          throw new SchemaFault(
+            `The last step, ${unknown.at(-1)}, is of a newer version of Weir, which alone can take it back`,
+          );
+        const last = changes.find(({ name }) => name === applied.at(-1));
+        if (!last) return [];
+        await perform(last.name, () => takeBack(last, trx));
+        return [last.name];
+      }),
   };
 
-  async function status(): Promise<SchemaStatus> {
+  async function readStatus(db: Kysely<Tables>): Promise<SchemaStatus> {
     const known = changes.map(({ name }) => name);
-    const applied = await listApplied();
+    const applied = await listApplied(db);
     return {
       applied,
       pending: known.filter((name) => !applied.includes(name)),
@@ -88,22 +94,77 @@ export function createMigration(
     };
   }
 
-  async function listApplied(): Promise<readonly string[]> {
-    if (!(await listTables()).some(({ name, own }) => own && name === table)) return [];
-    const rows = await sql<{ name: string }>`select name from ${sql.table(
-      driver === "postgres" ? `${postgresSchema}.${table}` : table,
-    )} order by name`.execute(db);
-    return rows.rows.map(({ name }) => name);
+  function findPending({ pending, unknown }: SchemaStatus): readonly SchemaChange[] {
+    const breaking = unknown.filter((name) => name.endsWith("!"));
+    if (breaking.length > 0)
+      throw new SchemaFault(
+        `The database was changed by a newer version of Weir (${breaking.join(", ")}), and this one can't run on it. Start that version`,
+      );
+    if (unknown.length > 0 && pending.length > 0)
+      throw new SchemaFault(
+        `The database has steps that this version doesn't know (${unknown.join(", ")}) and lacks others (${pending.join(", ")}). Start the version that made it`,
+      );
+    return changes.filter(({ name }) => pending.includes(name));
   }
 
-  async function listTables(): Promise<readonly { readonly name: string; readonly own: boolean }[]> {
-    const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-    return tables.map(({ name, schema }) => ({ name, own: driver === "sqlite" || schema === postgresSchema }));
+  /** In one transaction, whose lock goes with it, whichever way it ends. */
+  function alone<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return slowDb.transaction().execute(async (trx) => {
+      if (driver === "postgres") {
+        await sql`set local lock_timeout = ${sql.lit(lockTimeout)}`.execute(trx);
+        await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(trx);
+      }
+      return work(trx);
+    });
   }
 
-  async function refuseForeignTables(): Promise<void> {
-    const ours = new Set([table, lockTable]);
-    const foreign = (await listTables()).filter(({ name, own }) => !(own && ours.has(name)));
+  async function prepare(trx: Transaction<Tables>): Promise<void> {
+    if (!adopt) await refuseForeignTables(trx);
+    if (driver === "postgres") {
+      // Who may not make schemas may use one that was made for him.
+      const { rows } = await sql`select 1 from pg_namespace where nspname = ${postgresSchema}`.execute(trx);
+      if (rows.length === 0) await sql`create schema ${sql.id(postgresSchema)}`.execute(trx);
+    }
+    await sql`create table if not exists ${qualified} (name varchar(255) not null primary key, timestamp varchar(255) not null)`.execute(
+      trx,
+    );
+  }
+
+  async function apply(change: SchemaChange, trx: Transaction<Tables>): Promise<void> {
+    await change.up(forgetTypes(trx));
+    await sql`insert into ${qualified} (name, timestamp) values (${change.name}, ${new Date().toISOString()})`.execute(
+      trx,
+    );
+  }
+
+  async function takeBack(change: SchemaChange, trx: Transaction<Tables>): Promise<void> {
+    await change.down(forgetTypes(trx));
+    await sql`delete from ${qualified} where name = ${change.name}`.execute(trx);
+  }
+
+  async function listApplied(db: Kysely<Tables>): Promise<readonly string[]> {
+    if (!(await listTables(db)).some(({ name, own }) => own && name === ownTable)) return [];
+    const { rows } = await sql<{ name: string }>`select name from ${qualified}`.execute(db);
+    return rows.map(({ name }) => name).toSorted();
+  }
+
+  async function listTables(db: Kysely<Tables>): Promise<readonly { readonly name: string; readonly own: boolean }[]> {
+    if (driver === "sqlite") {
+      const { rows } = await sql<{ name: string }>`select name from sqlite_master
+        where type = 'table' and name not like 'sqlite\\_%' escape '\\'`.execute(db);
+      return rows.map(({ name }) => ({ name, own: true }));
+    }
+    // Tables of extensions belong to the database, not to a program.
+    const { rows } = await sql<{ name: string; schema: string }>`select c.relname as name, n.nspname as schema
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and not exists (
+        select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+      )`.execute(db);
+    return rows.map(({ name, schema }) => ({ name, own: schema === postgresSchema }));
+  }
+
+  async function refuseForeignTables(db: Kysely<Tables>): Promise<void> {
+    const foreign = (await listTables(db)).filter(({ name, own }) => !(own && name === ownTable));
     if (foreign.length === 0) return;
     const names = foreign.slice(0, 3).map(({ name }) => name);
     throw new SchemaFault(
@@ -114,12 +175,11 @@ export function createMigration(
   }
 }
 
-function readResult({ error, results = [] }: MigrationResultSet): readonly string[] {
-  const failed = results.find(({ status }) => status === "Error");
-  if (error !== undefined)
-    throw new SchemaFault(
-      `${failed ? `The step ${failed.migrationName}` : "Changing the schema"} failed, and nothing of it stays: ${error instanceof Error ? error.message : JSON.stringify(error)}`,
-      { cause: error },
-    );
-  return results.filter(({ status }) => status === "Success").map(({ migrationName }) => migrationName);
+async function perform(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SchemaFault(`The step ${name} failed, and nothing of it stays: ${why}`, { cause });
+  }
 }

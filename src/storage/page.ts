@@ -16,8 +16,3 @@ export function toPaged<T extends { readonly id: string }>(rows: readonly T[], {
   const next = items.at(-1)?.id;
   return next === undefined ? { items } : { items, next };
 }
-
-/** A pattern for `like … escape '\'` that finds the text anywhere. */
-export function containing(text: string): string {
-  return `%${text.toLowerCase().replaceAll(/[\\%_]/g, "\\$&")}%`;
-}

@@ -3,9 +3,10 @@ import type { Actor, AuditEvent } from "../domain/audit.ts";
 import { mask, type NewProject, type Project, type ProjectChange, type ProjectId } from "../domain/project.ts";
 import type { Vault } from "../lib/seal.ts";
 import type { Changes } from "./change.ts";
-import { difference } from "./difference.ts";
+import { containsText } from "./contains-text.ts";
 import type { Storage } from "./database.ts";
-import { containing, type Page, type Paged, toPaged } from "./page.ts";
+import { difference } from "./difference.ts";
+import { type Page, type Paged, toPaged } from "./page.ts";
 import { revokeTokens } from "./revoke-tokens.ts";
 import { readStored } from "./stored-json.ts";
 import type { ProjectRow, ProviderKeyRow, Tables } from "./tables.ts";
@@ -45,8 +46,7 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
         .orderBy("id", "desc")
         .limit(page.limit + 1);
       if (isActive !== undefined) query = query.where("is_active", "=", isActive ? 1 : 0);
-      if (search !== undefined)
-        query = query.where((table) => table(table.fn<string>("lower", ["name"]), "like", containing(search)));
+      if (search !== undefined) query = query.where(containsText("name", search));
       if (page.after !== undefined) query = query.where("id", "<", page.after);
       if (page.offset) query = query.offset(page.offset);
       const { items, ...rest } = toPaged(await query.execute(), page);
@@ -133,7 +133,7 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
         ? {}
         : { is_active: isActive ? 1 : 0, deactivated_at: isActive ? null : at }),
       ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
-      ...(policy === undefined ? {} : { policy: JSON.stringify(policy) }),
+      ...(policy === undefined ? {} : { policy: JSON.stringify({ ...before.policy, ...policy }) }),
       ...(settings === undefined ? {} : { settings: JSON.stringify({ ...before.settings, ...settings }) }),
     };
   }

@@ -1,7 +1,14 @@
 import type { Kysely } from "kysely";
+import type { Tables } from "./tables.ts";
 
 /** A database whose tables are being changed. */
 export type ChangingDatabase = Kysely<Record<string, Record<string, unknown>>>;
+
+/** A database without what its types know of its tables. */
+export function forgetTypes(db: Kysely<Tables>): ChangingDatabase {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return db as unknown as ChangingDatabase;
+}
 
 /**
  * One step of the schema. The release before it must run on what it leaves behind, since replicas are renewed one after the

@@ -85,7 +85,7 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
           .where((table) => table.or([table("expires_at", "is", null), table("expires_at", ">", now())]));
       if (isActive === false)
         query = query.where((table) => table.or([table("is_active", "=", 0), table("expires_at", "<=", now())]));
-      if (expiresBefore !== undefined) query = query.where("expires_at", "<", expiresBefore);
+      if (expiresBefore !== undefined) query = query.where("expires_at", "<", Math.ceil(expiresBefore));
       if (page.after !== undefined) query = query.where("id", "<", page.after);
       if (page.offset) query = query.offset(page.offset);
       const { items, ...rest } = toPaged(await query.execute(), page);
@@ -254,14 +254,14 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
             .execute();
       });
     },
-    /** What was changed after a change of that number, in any process, and the number of the last one. */
-    async changedSince(epoch: number): Promise<{
+    /** What was changed after a change of that number, in any process, and the number of the last one, which is all where none is given. */
+    async changedSince(epoch: number | undefined): Promise<{
       readonly epoch: number;
       readonly tokens: readonly TokenId[];
       readonly projects: readonly ProjectId[];
     }> {
       const state = await db.selectFrom("state").select("epoch").executeTakeFirstOrThrow();
-      if (state.epoch === epoch) return { epoch, tokens: [], projects: [] };
+      if (epoch === undefined || state.epoch === epoch) return { epoch: state.epoch, tokens: [], projects: [] };
       const [tokens, projects] = await Promise.all([
         db.selectFrom("tokens").select("id").where("epoch", ">", epoch).execute(),
         db.selectFrom("projects").select("id").where("epoch", ">", epoch).execute(),

@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { startWeir } from "../weir.ts";
 import { run } from "../runtime-contract/child.ts";
+import { actor, makeKey, onEachDatabase } from "../storage.ts";
 import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
 
 type Check = { readonly name: string; readonly state: string; readonly message: string; readonly advice?: string };
@@ -41,6 +44,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
     "disk space",
     "file descriptors",
     "requests upstream",
+    "database",
     "clock",
     "upstream anthropic",
     "upstream gemini",
@@ -49,7 +53,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
   ];
   const lines = stdout.trimEnd().split("\n");
   expect(lines.slice(0, -1).map((line) => /^ok {4}(.+?) {2,}/.exec(line)?.[1])).toEqual(names);
-  expect(lines.at(-1)).toBe("11 ok, 0 to look at, 0 failed");
+  expect(lines.at(-1)).toBe("12 ok, 0 to look at, 0 failed");
   expect(stdout).toMatch(/upstream openai +http:\S+ answers 200 \(DNS \d+ ms, TCP \d+ ms, HTTP \d+ ms\)/);
   expect(upstream.seen.map(({ method }) => method)).toEqual(["HEAD", "HEAD", "HEAD"]);
   expect(upstream.seen.filter(({ headers }) => headers.has("authorization") || headers.has("x-api-key"))).toEqual([]);
@@ -194,3 +198,86 @@ test("too few file descriptors and requests for 2,000 streams are worth a look",
     message: containing("at most 100 at once"),
   });
 });
+
+onEachDatabase((it, makePlace, driver) => {
+  it("a database is asked where its schema is, and whether ENCRYPTION_KEY opens it; nothing of it changes", async () => {
+    await using place = await makePlace();
+    await using home = await makeHome();
+    using upstream = openUpstream();
+    const keys = (...numbers: number[]) => numbers.map((number) => Buffer.from(makeKey(number)).toString("base64"));
+    const look = async (more: Readonly<Record<string, string>> = {}) => {
+      const { code, find } = await examine(home, { ...allAt(upstream.url), ...place.env, ...more });
+      return { code, database: find("database"), encryption: find("encryption") };
+    };
+    const soon = driver === "sqlite" ? /is made on the first start$/ : /the next start does 0001-/;
+    expect(await look()).toMatchObject({ code: 0, database: { state: "ok", message: matching(soon) } });
+    if (place.config.driver === "sqlite") expect(existsSync(place.config.path)).toBe(false);
+
+    const { projects } = await place.openStores();
+    const { id } = await projects.add({ name: "p", keys: { openai: "sk-0123456789-abcdefgh" } }, actor);
+    expect(await look()).toMatchObject({
+      code: 0,
+      database: { state: "ok", message: matching(/can be reached, at \d{4}-/) },
+      encryption: { state: "warn", message: containing("plain text"), advice: containing("weir migrate encrypt") },
+    });
+    expect(await look({ ENCRYPTION_KEY: keys(1).join() })).toMatchObject({
+      code: 0,
+      encryption: { state: "warn", message: "2 secrets still in plain text" },
+    });
+
+    const sealed = await place.openStores({ keys: [makeKey(1)] });
+    await sealed.projects.update(id, { keys: { openai: "sk-0123456789-abcdefgh" } }, actor);
+    expect(await look({ ENCRYPTION_KEY: keys(2, 1).join() })).toMatchObject({
+      code: 0,
+      encryption: { state: "ok", message: matching(/^ENCRYPTION_KEY \([0-9a-f]{8}\) opens the database$/) },
+    });
+    for (const more of [{ ENCRYPTION_KEY: keys(2).join() }, undefined])
+      expect(await look(more)).toMatchObject({
+        code: 1,
+        encryption: { state: "fail", message: containing("ENCRYPTION_KEY doesn't open this database") },
+      });
+
+    const lost = await place.openStores({ keys: [makeKey(2), makeKey(1)] });
+    expect(await look({ ENCRYPTION_KEY: keys(2).join() })).toMatchObject({
+      code: 1,
+      encryption: { state: "fail", message: "1 provider key can't be opened with ENCRYPTION_KEY" },
+    });
+
+    const table = driver === "sqlite" ? "schema_changes" : "weir.schema_changes";
+    await sql`insert into ${sql.table(table)} values ('9998-newer', '')`.execute(lost.storage.db);
+    expect(await look({ ENCRYPTION_KEY: keys(2, 1).join() })).toMatchObject({
+      code: 0,
+      database: { state: "ok", message: containing("a newer version has changed it") },
+    });
+    await sql`insert into ${sql.table(table)} values ('9999-newest!', '')`.execute(lost.storage.db);
+    const newer = await look();
+    expect(newer).toMatchObject({ code: 1, database: { state: "fail", message: containing("Start that version") } });
+    expect(newer.encryption).toBeUndefined();
+  }, 30_000);
+});
+
+test("a database that can't be reached is a 3, without its password; a folder that can't be written is a 1", async () => {
+  await using home = await makeHome({ taken: "a file" });
+  using upstream = openUpstream();
+  const url = "postgres://u:s3cr3t@127.0.0.1:1/weir";
+  const away = await examine(home, { ...allAt(upstream.url), DB_DRIVER: "postgres", DATABASE_URL: url });
+  expect([away.code, away.find("database")]).toMatchObject([
+    3,
+    {
+      state: "fail",
+      message: containing("postgres://127.0.0.1:1/weir can't be reached"),
+      advice: containing("DATABASE_URL"),
+    },
+  ]);
+  expect(JSON.stringify(away.checks)).not.toContain("s3cr3t");
+  const taken = await examine(home, { ...allAt(upstream.url), DATABASE_PATH: join(home.path, "taken/weir.db") });
+  expect([taken.code, taken.find("database")]).toMatchObject([
+    1,
+    { state: "fail", advice: "DATABASE_PATH must name a folder." },
+  ]);
+  const none = await examine(home, { ...allAt(upstream.url), DATABASE_PATH: join(home.path, "taken") });
+  expect([none.code, none.find("database")]).toMatchObject([
+    1,
+    { state: "fail", message: containing("not a database") },
+  ]);
+}, 20_000);

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import type { ControlConfig } from "../../config/config.ts";
+import { createVault } from "../../lib/seal.ts";
+import { openDatabase, type Storage } from "../../storage/database.ts";
+import { createMigration, SchemaFault } from "../../storage/migrate.ts";
+import { readEncryption } from "../../storage/reseal.ts";
+import { describeDatabase, explainDatabaseFault } from "../database-fault.ts";
+import { formatNumberOf } from "../format.ts";
+import type { Finding } from "./check.ts";
+import { checkFolder } from "./check-folder.ts";
+
+const name = "database";
+
+/** Whether the database can be reached, has a schema to start with, and is opened by `ENCRYPTION_KEY`; nothing of it changes. */
+export async function checkDatabase({
+  database,
+  encryptionKeys,
+}: Pick<ControlConfig, "database" | "encryptionKeys">): Promise<readonly Finding[]> {
+  if (database.driver === "sqlite" && !existsSync(database.path)) return [await checkPlace(database.path)];
+  try {
+    await using storage = await openDatabase(database, () => {}, { readOnly: true });
+    const { schema, isCurrent } = await checkSchema(storage, describeDatabase(database));
+    return isCurrent ? [schema, await checkEncryption(storage, encryptionKeys)] : [schema];
+  } catch (error) {
+    const { message, unreachable } = explainDatabaseFault(error, database);
+    const settings =
+      database.driver === "sqlite" ? "DATABASE_PATH" : "DATABASE_URL, and that the server lets this machine in";
+    return [{ name, state: "fail", message, advice: `Check ${settings}.`, ...(unreachable ? { unreachable } : {}) }];
+  }
+}
+
+/** There is no file yet. */
+async function checkPlace(path: string): Promise<Finding> {
+  const folder = await checkFolder(name, dirname(path), "DATABASE_PATH");
+  return folder.state === "ok" ? { name, state: "ok", message: `${path} is made on the first start` } : folder;
+}
+
+async function checkSchema(storage: Storage, place: string): Promise<{ schema: Finding; isCurrent: boolean }> {
+  try {
+    const pending = await createMigration(storage).check();
+    const { applied, unknown } = await createMigration(storage).status();
+    const newer = unknown.length > 0 ? "; a newer version has changed it, in ways that leave this one running" : "";
+    const message =
+      pending.length > 0
+        ? `${place} can be reached; the next start does ${pending.join(", ")}`
+        : `${place} can be reached, at ${applied.at(-1)}${newer}`;
+    return { schema: { name, state: "ok", message }, isCurrent: pending.length === 0 };
+  } catch (error) {
+    if (!(error instanceof SchemaFault)) throw error;
+    return { schema: { name, state: "fail", message: error.message }, isCurrent: false };
+  }
+}
+
+async function checkEncryption(storage: Storage, keys: readonly Uint8Array[]): Promise<Finding> {
+  const about = "encryption";
+  try {
+    const { keyId, plain, unreadable } = await readEncryption(storage, createVault(keys));
+    if (unreadable.length > 0)
+      return {
+        name: about,
+        state: "fail",
+        message: `${formatNumberOf(unreadable.length, "provider key")} can't be opened with ENCRYPTION_KEY`,
+        advice: 'Set the key that they were sealed with, too; "weir migrate encrypt-status" names their projects.',
+      };
+    if (keyId === undefined)
+      return {
+        name: about,
+        state: "warn",
+        message: "without ENCRYPTION_KEY, provider keys are kept in plain text",
+        advice: 'Set it, start the servers anew, and run "weir migrate encrypt".',
+      };
+    if (plain > 0)
+      return {
+        name: about,
+        state: "warn",
+        message: `${formatNumberOf(plain, "secret")} still in plain text`,
+        advice: 'Run "weir migrate encrypt".',
+      };
+    return { name: about, state: "ok", message: `ENCRYPTION_KEY (${keyId}) opens the database` };
+  } catch (error) {
+    return { name: about, state: "fail", message: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,46 @@
+import { Database } from "bun:sqlite";
+import { writeFileSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { isDatabaseFailure } from "./database-failure.ts";
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    return error;
+  }
+}
+
+test("what SQLite and the system say is the database's trouble", () => {
+  const database = new Database(":memory:");
+  expect(isDatabaseFailure(thrownBy(() => database.run("select * from nothing")))).toBe(true);
+  database.close();
+  expect(isDatabaseFailure(thrownBy(() => database.query("select 1").all()))).toBe(true);
+  expect(isDatabaseFailure(thrownBy(() => writeFileSync("/nowhere/at/all", "x")))).toBe(true);
+  expect(isDatabaseFailure(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }))).toBe(true);
+});
+
+test("what PostgreSQL says is its trouble, unless it is about the data that it was given", () => {
+  const say = (code: string) => Object.assign(new Error("as PostgreSQL says it"), { severity: "ERROR", code });
+  for (const code of ["57P01", "53300", "42P01", "40001", "25006"]) expect(isDatabaseFailure(say(code))).toBe(true);
+  for (const code of ["22021", "23505"]) expect(isDatabaseFailure(say(code))).toBe(false);
+  for (const words of [
+    "timeout exceeded when trying to connect",
+    "Query read timeout",
+    "Connection terminated unexpectedly",
+    "Client has encountered a connection error and is not queryable",
+    "Cannot use a pool after calling end on the pool",
+    "driver has already been destroyed",
+  ])
+    expect(isDatabaseFailure(new Error(words))).toBe(true);
+});
+
+test("anything else is a fault of ours", () => {
+  for (const error of [
+    new TypeError("undefined is not an object"),
+    new Error("The project is gone"),
+    "text",
+    undefined,
+  ])
+    expect(isDatabaseFailure(error)).toBe(false);
+});

@@ -1,0 +1,17 @@
+import { SQLiteError } from "bun:sqlite";
+
+/** What the drivers say in words alone: no code comes with it. */
+const connectionWords =
+  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client (?:was closed|has encountered)|Cannot use a (?:pool|closed database)|driver has already been destroyed)/;
+
+/** Whether an error says that the database, or the file of the audit, can't be used now; anything else is a fault of ours. */
+export function isDatabaseFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof SQLiteError) return true;
+  const code = "code" in error ? String(error.code) : undefined;
+  // PostgreSQL's codes (https://www.postgresql.org/docs/current/errcodes-appendix.html): 22 and 23 are about the data that we sent.
+  if ("severity" in error && code !== undefined) return !/^2[23]/.test(code);
+  // The system's: no connection, no file, no room.
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return true;
+  return connectionWords.test(error.message);
+}
