@@ -1,4 +1,4 @@
-import { credential, flag, list, oneOf, reading, withDefault } from "../lib/setting-schema.ts";
+import { credential, flag, list, oneOf, webOrigin, withDefault } from "../lib/setting-schema.ts";
 import type { Settings } from "../lib/setting.ts";
 
 /** Who may call, and from where. */
@@ -33,15 +33,7 @@ export const accessSettings = {
   corsAllowedOrigins: {
     env: "CORS_ALLOWED_ORIGINS",
     yaml: "cors.allowed_origins",
-    ...withDefault(list(reading("* or an origin such as https://app.example.com", readOrigin)), "*"),
+    ...withDefault(list(webOrigin()), "*"),
     help: "Web origins whose pages may read answers, `https://app.example.com,https://other.example.com`; `*` is any.",
   },
 } satisfies Settings;
-
-/** An origin as browsers send it: lower case, without a path and without a default port. */
-function readOrigin(written: string): string | undefined {
-  if (written === "*") return written;
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/?$/i.test(written) || !URL.canParse(written)) return undefined;
-  const { origin, protocol, host } = new URL(written);
-  return origin === "null" ? `${protocol}//${host}` : origin;
-}

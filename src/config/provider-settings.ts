@@ -4,8 +4,8 @@ import { providerSettings } from "../providers/custom.ts";
 import type { ProviderDefinition } from "../providers/provider.ts";
 
 /** What can be said of a built-in provider, by variables too; OpenAI's begin with `UPSTREAM`, others with the provider's own name. */
-export function builtInSettings({ name, baseUrl }: Pick<ProviderDefinition, "name" | "baseUrl">) {
-  const settings = providerSettings(name);
+export function builtInSettings({ name, baseUrl }: Pick<ProviderDefinition, "name" | "baseUrl">, section?: string) {
+  const settings = providerSettings(name, section);
   const prefix = name === "openai" ? "UPSTREAM" : name.toUpperCase().replaceAll("-", "_");
   // `--url` and `--key` are for who runs it before one Anthropic-compatible upstream.
   const flags = name === "anthropic" ? { url: { flag: "--url" }, key: { flag: "--key" } } : {};

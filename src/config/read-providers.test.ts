@@ -157,10 +157,127 @@ test("a provider of the file without a URL or a dialect says which is missing", 
   expect(faultsOf("providers: { one: }")).toHaveLength(2);
 });
 
+test("a policy is read as it is checked: methods in capitals, origins and names of headers as they come, paths without an end", () => {
+  const text = `
+providers:
+  openai:
+    allowed_methods: get, post
+    allowed_endpoints: [/v1/chat/completions, /v1/responses/]
+    param_whitelist: { model: [gpt-4o, gpt-4.1-*], n: [1], stream: false }
+    allowed_origins: [https://App.example.com/]
+    required_headers: [Origin]
+`;
+  const policy = {
+    allowedMethods: ["GET", "POST"],
+    allowedEndpoints: ["/v1/chat/completions", "/v1/responses"],
+    paramWhitelist: { model: ["gpt-4o", "gpt-4.1-*"], n: ["1"], stream: ["false"] },
+    allowedOrigins: ["https://app.example.com"],
+    requiredHeaders: ["origin"],
+  };
+  const providers = providersOf(text);
+  expect(providers.get("openai")?.policy).toEqual(policy);
+  expect(providers.get("anthropic")).not.toHaveProperty("policy");
+});
+
+test.each([
+  ["allowed_methods: [POSTT]", "a list with commas between, each a method such as GET or POST"],
+  ["allowed_methods: []", "a list of at least one; leave it out to allow all"],
+  ["allowed_methods: ['']", "a list of at least one; leave it out to allow all"],
+  ["allowed_endpoints: [v1/models]", "a list with commas between, each a path such as /v1/chat/completions"],
+  ["allowed_endpoints: [/v1/*]", "a list with commas between, each a path such as /v1/chat/completions"],
+  ["allowed_endpoints: [/v1/%2e%2e]", "a list with commas between, each a path such as /v1/chat/completions"],
+  ["allowed_endpoints: [/v1/../x]", "a list with commas between, each a path such as /v1/chat/completions"],
+  ["allowed_endpoints: [/v1//x]", "a list with commas between, each a path such as /v1/chat/completions"],
+  ["allowed_endpoints: { a: b }", "a list with commas between its values"],
+  ["param_whitelist: [model]", "a map such as { model: [gpt-4o, gpt-4.1-*] }"],
+  ["param_whitelist: {}", "a map such as { model: [gpt-4o, gpt-4.1-*] }"],
+  ["param_whitelist: { model: [] }", "a map such as { model: [gpt-4o, gpt-4.1-*] }"],
+  ["param_whitelist: { model: }", "a map such as { model: [gpt-4o, gpt-4.1-*] }"],
+  ["param_whitelist: { model: { gpt: 4 } }", "a map such as { model: [gpt-4o, gpt-4.1-*] }"],
+  ["allowed_origins: [app.example.com]", "a list with commas between, each * or an origin"],
+  ["required_headers: ['a b']", "a list with commas between, each a header's name"],
+])("the rule %s is a fault", (rule, expected) => {
+  const [fault, ...others] = faultsOf(`providers: { openai: { ${rule} } }`);
+  expect(fault).toStartWith(`providers.openai.${rule.split(":")[0]} must be ${expected}`);
+  expect(others).toEqual([]);
+});
+
 test.each(["allowed_methods", "allowed_endpoints", "param_whitelist", "allowed_origins", "required_headers"])(
-  "%s, which would narrow what may be called, is refused rather than passed over",
+  "%s without a word in it is a fault, since it would allow everything",
   (key) => {
-    const [fault] = faultsOf(`providers: { openai: { ${key}: [a] } }`);
-    expect(fault).toStartWith(`providers.openai.${key} is not a setting of this build`);
+    for (const nothing of ["", "null", "''", "' '"]) {
+      expect(faultsOf(`providers: { openai: { ${key}: ${nothing} } }`)).toEqual([
+        `providers.openai.${key} must say what is allowed; leave it out to allow all`,
+      ]);
+    }
   },
 );
+
+const oldFile = `
+default_api: mine
+apis:
+  openai:
+    base_url: https://api.openai.com
+    allowed_endpoints: [/v1/chat/completions]
+    allowed_methods: [POST]
+    timeouts: { request: 300s, response_header: 30s, idle_connection: 90s, flush_interval: 100ms }
+    connection: { max_idle_conns: 100, max_idle_conns_per_host: 20 }
+    param_whitelist: { model: [gpt-4o, gpt-4.1-*] }
+    allowed_origins: [https://www.example.com, http://localhost:4000]
+    required_headers: [origin]
+  mine: { base_url: https://mine.example/v1, allowed_endpoints: [/v1/chat], allowed_methods: [POST, GET] }
+`;
+
+test("an api_providers.yaml of sofatutor's is read as it is, with a warning for what has no effect", () => {
+  const result = readConfig(sources(oldFile));
+  if (result.kind === "faults") throw new Error(result.faults.join("\n"));
+  const providers = new Map(result.config.gateway.providers.map((provider) => [provider.name, provider]));
+  expect(result.config.gateway.defaultApi).toBe("mine");
+  expect(providers.get("openai")?.policy).toEqual({
+    allowedMethods: ["POST"],
+    allowedEndpoints: ["/v1/chat/completions"],
+    paramWhitelist: { model: ["gpt-4o", "gpt-4.1-*"] },
+    allowedOrigins: ["https://www.example.com", "http://localhost:4000"],
+    requiredHeaders: ["origin"],
+  });
+  expect(providers.get("mine")).toMatchObject({
+    family: "openai",
+    baseUrl: "https://mine.example/v1",
+    keyIn: "bearer",
+  });
+  expect(result.warnings.map((warning) => warning.split(" ")[0])).toEqual([
+    "apis.openai.timeouts.request",
+    "apis.openai.timeouts.response_header",
+    "apis.openai.timeouts.idle_connection",
+    "apis.openai.timeouts.flush_interval",
+    "apis.openai.connection.max_idle_conns",
+    "apis.openai.connection.max_idle_conns_per_host",
+  ]);
+  expect(result.warnings[0]).toContain("PROXY_TIMEOUT_MS");
+});
+
+const rules = "allowed_endpoints: [/v1], allowed_methods: [GET]";
+
+test.each([
+  [`openai: { base_url: https://a.com, allowed_methods: [GET] }`, "apis.openai.allowed_endpoints must be set"],
+  [`openai: { base_url: https://a.com, allowed_endpoints: [/v1] }`, "apis.openai.allowed_methods must be set"],
+  [`openai: { ${rules}, key: a }`, "apis.openai.key is not a setting of this build"],
+  [`openai: { ${rules}, timeouts: { reqest: 1s } }`, "apis.openai.timeouts.reqest is not a setting of this build"],
+  [`mine: { ${rules} }`, "apis.mine.base_url must be set."],
+  [`my_api: { base_url: https://a.com, ${rules} }`, "apis.my_api must have a name of small letters"],
+  [
+    `openai: { ${rules}, param_whitelist: { model: ["gpt-[45]"] } }`,
+    "apis.openai.param_whitelist.model must have no ?,",
+  ],
+  [`openai: { ${rules}, param_whitelist: { model: ["**"] } }`, "apis.openai.param_whitelist.model must have no ?,"],
+  [`openai: { ${rules}, allowed_origins: }`, "apis.openai.allowed_origins must say what is allowed"],
+])("apis: { %s } is a fault", (text, expected) => {
+  const faults = faultsOf(`apis: { ${text} }`);
+  expect(faults).toEqual([expect.stringContaining(expected)]);
+});
+
+test("a provider is named in one section of the file only", () => {
+  expect(faultsOf(`apis: { openai: { ${rules} } }\nproviders: { openai: { key: a } }`)).toEqual([
+    "apis.openai must not stand beside providers.openai, which is the same provider; keep one of them",
+  ]);
+});

@@ -7,6 +7,7 @@ import { gatewaySettings } from "./gateway-settings.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
 import { listenSettings } from "./listen-settings.ts";
 import { logSettings, metricsSettings } from "./log-settings.ts";
+import { oldApiSettings } from "./old-apis.ts";
 import { builtInSettings } from "./provider-settings.ts";
 import type { Registry } from "./registry.ts";
 import { sinkSettings } from "./sink-settings.ts";
@@ -30,6 +31,12 @@ export function listTopics({ providers, sinks }: Pick<Registry, "providers" | "s
       about:
         "A built-in provider's name changes that provider. Any other name of small letters, digits and `-` adds one, which needs `base_url` and `dialect` and is called under `/<name>/…`.",
       settings: providerSettings("<name>"),
+    },
+    {
+      title: "Providers in an api_providers.yaml of sofatutor's",
+      about:
+        "That file may be given as it is. A name that isn't built in is a provider that speaks OpenAI's API. `default_api` names the provider of `/v1/…`.",
+      settings: oldApiSettings("<name>"),
     },
     { title: "Projects and tokens", settings: { ...managementSettings, ...storageSettings } },
     { title: "Audit", settings: auditSettings },

@@ -51,7 +51,8 @@ export function findMember(members: readonly Member[], key: string): Member | un
   return members.findLast((member) => member.key === key);
 }
 
-function skipSpace(bytes: Buffer, from: number): number {
+/** Where the white space that begins at `from` ends. */
+export function skipSpace(bytes: Buffer, from: number): number {
   let at = from;
   for (;;) {
     const byte = bytes[at];
@@ -60,8 +61,8 @@ function skipSpace(bytes: Buffer, from: number): number {
   }
 }
 
-/** Long strings are most of a prompt, so the next quote is sought natively. */
-function endOfString(bytes: Buffer, from: number): number | undefined {
+/** Where the string that begins at `from` ends. Long ones are most of a prompt, so the next quote is sought natively. */
+export function endOfString(bytes: Buffer, from: number): number | undefined {
   if (bytes[from] !== quote) return undefined;
   let at = from + 1;
   for (;;) {

@@ -15,10 +15,11 @@ import {
   size,
   text,
   url,
+  webOrigin,
   withDefault,
 } from "./setting-schema.ts";
 
-const schemas = { text, credential, flag, count, port, share, size, duration, url, cidr, list, pairs };
+const schemas = { text, credential, flag, count, port, share, size, duration, url, webOrigin, cidr, list, pairs };
 
 function read(schema: z.ZodType, value: unknown): unknown {
   const result = schema.safeParse(value);
@@ -60,6 +61,9 @@ const right: readonly [z.ZodType, unknown, unknown][] = [
   [duration(), 250, 250],
   [url(), "HTTPS://API.example.com:443/v1/", "https://api.example.com/v1"],
   [url(), "http://[::1]:8080//", "http://[::1]:8080"],
+  [webOrigin(), "https://App.example.com:443/", "https://app.example.com"],
+  [webOrigin(), "tauri://localhost", "tauri://localhost"],
+  [webOrigin(), "*", "*"],
   [cidr(), "10.0.0.0/8", "10.0.0.0/8"],
   [cidr(), "10.0.0.1", "10.0.0.1/32"],
   [cidr(), "fd00::1", "fd00::1/128"],
@@ -96,6 +100,8 @@ const wrong: readonly [z.ZodType, unknown, string][] = [
   [url(), "ftp://example.com", "an http:// or https:// URL without credentials, query and fragment"],
   [url(), "https://me:secret@example.com", "an http:// or https:// URL without credentials, query and fragment"],
   [url(), "https://example.com/?key=1", "an http:// or https:// URL without credentials, query and fragment"],
+  [webOrigin(), "app.example.com", "* or an origin such as https://app.example.com"],
+  [webOrigin(), "https://app.example.com/x", "* or an origin such as https://app.example.com"],
   [cidr(), "10.0.0.0/33", "an address or a network such as 10.0.0.0/8"],
   [cidr(), "10.0.0.0/8/8", "an address or a network such as 10.0.0.0/8"],
   [list(port()), "1,x", "a list with commas between, each a number from 1 to 65535, or 0 for any that is free"],

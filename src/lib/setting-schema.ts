@@ -138,6 +138,16 @@ export function url(): Reading<string> {
   });
 }
 
+/** A web origin as browsers send it, lower case, without a path and without a default port; or `*`. */
+export function webOrigin(): Reading<string> {
+  return reading("* or an origin such as https://app.example.com", (value) => {
+    if (value === "*") return value;
+    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/?$/i.test(value) || !URL.canParse(value)) return undefined;
+    const parsed = new URL(value);
+    return parsed.origin === "null" ? `${parsed.protocol}//${parsed.host}` : parsed.origin;
+  });
+}
+
 /** A network, `10.0.0.0/8` or `fd00::/8`; a single address is a network of one. */
 export function cidr(): Reading<string> {
   return reading("an address or a network such as 10.0.0.0/8", (value) => {

@@ -1,11 +1,12 @@
 import type { Family } from "../dialects/dialect.ts";
 import { credential, duration, flag, oneOf, pairs, url } from "../lib/setting-schema.ts";
 import type { Settings, SettingValues } from "../lib/setting.ts";
+import { createPolicy, policySettings } from "./policy-settings.ts";
 import type { Provider, ProviderDefinition } from "./provider.ts";
 
-/** What the configuration file may say of the provider with this name. */
-export function providerSettings(name: string) {
-  const yaml = `providers.${name}`;
+/** What the configuration file may say of the provider with this name, in this section of it. */
+export function providerSettings(name: string, section = "providers") {
+  const yaml = `${section}.${name}`;
   return {
     baseUrl: {
       yaml: `${yaml}.base_url`,
@@ -51,6 +52,7 @@ export function providerSettings(name: string) {
       help: "Whether `X-User-Id` and `X-Session-Id` go to it too. Unset, they don't.",
     },
     timeoutMs: { yaml: `${yaml}.timeout_ms`, schema: duration().optional(), help: "`PROXY_TIMEOUT_MS` for it alone." },
+    ...policySettings(yaml),
   } satisfies Settings;
 }
 
@@ -74,6 +76,7 @@ export function createCustomProvider(
 /** A provider as it is defined, but for what an operator said. */
 export function changeProvider(definition: ProviderDefinition, values: ProviderValues): Provider {
   const { key, timeoutMs } = values;
+  const policy = createPolicy(values);
   return {
     ...definition,
     baseUrl: values.baseUrl ?? definition.baseUrl,
@@ -84,6 +87,7 @@ export function changeProvider(definition: ProviderDefinition, values: ProviderV
     ...(values.query === undefined ? {} : { query: { ...definition.query, ...values.query } }),
     ...(key === undefined ? {} : { key }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(policy === undefined ? {} : { policy }),
   };
 }
 

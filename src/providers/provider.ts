@@ -1,4 +1,5 @@
 import type { Dialect, Family } from "../dialects/dialect.ts";
+import type { Policy } from "../domain/policy.ts";
 
 /** Where an upstream looks for its key. */
 export type KeyPlace = "bearer" | "x-api-key" | "x-goog-api-key" | "api-key" | "query";
@@ -24,8 +25,10 @@ export type Provider = {
   readonly forwardAttribution: boolean;
   /** Until the head of an answer; the gateway's own where absent. */
   readonly timeoutMs?: number;
+  /** What may be called; anything where absent. */
+  readonly policy?: Policy;
   readonly dialects: DialectTable;
 };
 
 /** What a provider is before an operator has said anything: a file of data. */
-export type ProviderDefinition = Omit<Provider, "key" | "timeoutMs">;
+export type ProviderDefinition = Omit<Provider, "key" | "timeoutMs" | "policy">;

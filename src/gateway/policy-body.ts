@@ -1,0 +1,159 @@
+import { Refusal } from "../domain/refusal.ts";
+import type { CompiledGlobs } from "../lib/glob.ts";
+import { scanObject } from "../lib/json-scan.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Call } from "./call.ts";
+import type { CallRules } from "./policy.ts";
+import {
+  createParameter,
+  foldName,
+  type Parameter,
+  readBodyParameters,
+  readJsonMembers,
+  readMember,
+  readQueryParameters,
+} from "./policy-parameters.ts";
+import { findPathModel, readSegments } from "./policy-path.ts";
+import type { Route } from "./route.ts";
+
+/** Where a call goes, which may name its model too. */
+export type CheckedTarget = Pick<Arrival, "method" | "search"> & { readonly route: Route };
+
+/** Checks a call's parameters and its model; throws a `Refusal`. A body that is packed is unpacked up to `maxBytes`. */
+export function checkPolicyBody(
+  rules: CallRules,
+  call: CheckedTarget & Pick<Call, "body" | "headers">,
+  maxBytes: number,
+): void {
+  if (!rules.needBody) return;
+  const parameters = readBodyParameters(call.body, call.headers, maxBytes);
+  const said = { target: readTarget(call), body: parameters && [parameters] };
+  check(rules, call, said);
+  if (worksWithModel(call)) requireModel(rules, said);
+}
+
+/** Checks what an upgrade to a WebSocket says; throws a `Refusal`. Its model may be named later, by a message. */
+export function checkPolicyUpgrade(rules: CallRules, target: CheckedTarget): void {
+  if (rules.needBody) check(rules, target, { target: readTarget(target), body: [] });
+}
+
+/**
+ * Checks a consumer's message on a WebSocket, the members of its `response`, `session` and `setup` too; throws a `Refusal`.
+ * What asks for an answer must name a model where only some may be used, unless the upgrade has named one.
+ */
+export function checkPolicyMessage(rules: CallRules, target: CheckedTarget, message: Buffer): void {
+  if (!rules.needBody) return;
+  const said = { target: readTarget(target), body: readMessage(message) };
+  check(rules, target, said);
+  const [event = []] = said.body ?? [];
+  if (event.some(isAsking)) requireModel(rules, said);
+}
+
+/** The refusal of a body that is larger than what is held of one. */
+export function createTooLargeToHold(rules: CallRules, maxBytes: number): Refusal {
+  const [first] = listChecks(rules);
+  return new Refusal(first?.code ?? "body_too_large", {
+    message: `The parameter ${first?.name} is checked here, and this body is larger than ${maxBytes} bytes, the most that is looked into. Send a smaller one.`,
+    headers: { connection: "close" },
+  });
+}
+
+/** What the values of one parameter must match, and what is said where they don't. */
+type Check = {
+  readonly name: string;
+  readonly globs: CompiledGlobs;
+  readonly code: "param_not_allowed" | "model_not_allowed";
+};
+
+function listChecks({ policies, allowedModels: globs }: CallRules): readonly Check[] {
+  const params = policies.flatMap(({ params: rules = [] }) => rules);
+  const checks = params.map((rule): Check => ({ ...rule, code: "param_not_allowed" }));
+  // OpenRouter takes a list of further models to turn to.
+  return globs ? [...checks, ...["model", "models"].map((name): Check => ({ name, globs, code: modelCode }))] : checks;
+}
+
+const modelCode = "model_not_allowed";
+
+/** What a call says, by the places where it says it; absent where a place can't be read. */
+type Said = {
+  readonly target: readonly Parameter[] | undefined;
+  /** In one of these no name may stand twice. */
+  readonly body: readonly (readonly Parameter[])[] | undefined;
+};
+
+function check(rules: CallRules, { route }: CheckedTarget, said: Said): void {
+  const isGemini = route.provider.family === "gemini";
+  for (const one of listChecks(rules)) {
+    const key = foldName(one.name);
+    if (said.target === undefined || said.body === undefined) throw refuse(one, unreadable);
+    const values = [said.target, ...said.body].map((place) => place.filter((parameter) => parameter.key === key));
+    if (values.some((found, at) => at > 0 && found.length > 1))
+      throw refuse(one, "stands twice in this request. Send it once.");
+    const mayBe = (text: string | undefined) =>
+      text !== undefined && (one.globs.matches(text) || (isGemini && key === "model" && matchesBare(one.globs, text)));
+    if (!one.globs.anything && !values.flat().every(({ readText }) => mayBe(readText())))
+      throw refuse(one, `has a value that is not allowed here. Allowed are: ${describe(one.globs)}.`);
+  }
+}
+
+const unreadable =
+  "is checked here, and this request can't be read for sure. Send plain JSON in UTF-8, or a form, with each name once.";
+
+function refuse({ name, code }: Check, what: string): Refusal {
+  return new Refusal(code, { message: `The parameter ${name} ${what}` });
+}
+
+/** Gemini's models may be named as resources. */
+function matchesBare(globs: CompiledGlobs, text: string): boolean {
+  return text.startsWith("models/") && globs.matches(text.slice("models/".length));
+}
+
+const mostDescribed = 20;
+
+function describe({ patterns }: CompiledGlobs): string {
+  return patterns.slice(0, mostDescribed).join(", ") + (patterns.length > mostDescribed ? ", …" : "");
+}
+
+function requireModel({ allowedModels }: CallRules, { target = [], body = [] }: Said): void {
+  if (!allowedModels || [target, ...body].some((place) => place.some(({ key }) => key === "model"))) return;
+  throw new Refusal(modelCode, {
+    message: `This request names no model, and only these may be used here: ${describe(allowedModels)}. Name one of them.`,
+  });
+}
+
+/** Calls that a model works for though no dialect counts them as such: their model stands deeper, or in a file, or elsewhere. */
+const hidesModel = /\/(?:batches|runs|realtime\/\w+)\/?$/i;
+
+/** Whether a call without a model would be a default one's, or an unknown one's. A path that is written in an unusual way may be any. */
+function worksWithModel({ method, route: { dialect, path } }: CheckedTarget): boolean {
+  if (dialect.kindOf({ method, path }) !== "other") return true;
+  return method !== "GET" && method !== "HEAD" && method !== "DELETE" && (hidesModel.test(path) || /%|\/\//.test(path));
+}
+
+/** The query's parameters, and the model of the path. */
+function readTarget({ method, search, route }: CheckedTarget): readonly Parameter[] | undefined {
+  const segments = readSegments(route.path);
+  if (segments === undefined) return undefined;
+  const query = search === "" ? [] : readQueryParameters(search);
+  // OpenAI's names of tuned models have colons in them, and are only read and deleted by path.
+  const named = method === "POST" || route.provider.family === "gemini" || /\/deployments\//i.test(route.path);
+  const model = named ? findPathModel(segments) : undefined;
+  return model === undefined ? query : [...query, createParameter("model", model)];
+}
+
+/** What of a socket's event holds parameters too: the answer that is asked for, and the settings of a session. */
+const holders = new Set(["response", "session", "setup"]);
+
+function readMessage(message: Buffer): readonly (readonly Parameter[])[] | undefined {
+  const members = readJsonMembers(message);
+  if (!members) return undefined;
+  const held = members.filter(({ key }) => holders.has(foldName(key)));
+  if (new Set(held.map(({ key }) => foldName(key))).size < held.length) return undefined;
+  const places = [members, ...held.map(({ start }) => scanObject(message, start) ?? [])];
+  return places.map((place) => place.map((member) => readMember(message, member)));
+}
+
+/** `response.create` of OpenAI's sockets, and the first message on Gemini's. */
+function isAsking({ key, readText }: Parameter): boolean {
+  return key === "setup" || (key === "type" && readText() === "response.create");
+}

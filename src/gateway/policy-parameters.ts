@@ -1,0 +1,118 @@
+import { isUtf8 } from "node:buffer";
+import { decode } from "../lib/decode.ts";
+import { listFormFields } from "../lib/form-fields.ts";
+import { type Member, scanObject } from "../lib/json-scan.ts";
+import { isJsonText } from "../lib/json-text.ts";
+import type { HeaderValues } from "./arrival.ts";
+import { type CallBody, isJson } from "./call.ts";
+
+/** A parameter as rules see it. */
+export type Parameter = {
+  /** Its name, folded. */
+  readonly key: string;
+  /** A text, or the JSON text of another scalar; none of objects, lists and files. */
+  readonly readText: () => string | undefined;
+};
+
+/** Names are compared without case and underscores, and up to a NUL, since some servers read them so. */
+export function foldName(name: string): string {
+  const [read = ""] = name.split("\0", 1);
+  return read.replaceAll("_", "").toUpperCase().toLowerCase();
+}
+
+/** A parameter whose text is at hand. */
+export function createParameter(name: string, text: string | undefined): Parameter {
+  // Some servers end a text at a NUL, so nobody can be sure of it.
+  const sure = text?.includes("\0") ? undefined : text;
+  return { key: foldName(name), readText: () => sure };
+}
+
+/** The parameters of a body that is held, up to `maxBytes` once it is unpacked; `undefined` where it can't be read, or be read in one way only. */
+export function readBodyParameters(
+  body: CallBody,
+  headers: HeaderValues,
+  maxBytes: number,
+): readonly Parameter[] | undefined {
+  if (body.kind === "none") return [];
+  if (body.kind === "stream") return undefined;
+  if (body.bytes.length === 0) return [];
+  const type = headers["content-type"] ?? "";
+  // Equal names come joined by commas, and nobody knows which of two types the provider takes.
+  if (type.includes(",")) return undefined;
+  const packed = asBuffer(body.bytes);
+  const bytes = unpack(packed, headers["content-encoding"], maxBytes);
+  if (bytes === undefined) return undefined;
+  if (/^\s*multipart\//i.test(type)) return bytes === packed ? readFormParameters(type, bytes) : undefined;
+  const inPairs = /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? readQueryParameters(bytes.toString()) : [];
+  // Some servers read JSON whatever its type says.
+  if (isJson(type) || looksLikeJson(bytes)) {
+    const inJson = isReadableCharset(type) ? readJsonParameters(bytes) : undefined;
+    return inJson && [...inJson, ...inPairs];
+  }
+  return isKnown.test(type) ? inPairs : undefined;
+}
+
+/** What has no parameters, or those that were read already. */
+const isKnown = /^\s*(?:(?:audio|image|text|video)\/|application\/(?:octet-stream|pdf|sdp|x-www-form-urlencoded)\b)/i;
+
+/** The top-level members of a JSON object; `undefined` where the bytes aren't one and nothing else. */
+export function readJsonParameters(bytes: Buffer): readonly Parameter[] | undefined {
+  return readJsonMembers(bytes)?.map((member) => readMember(bytes, member));
+}
+
+/** The same, as places in the bytes. */
+export function readJsonMembers(bytes: Buffer): readonly Member[] | undefined {
+  return isUtf8(bytes) && isJsonText(bytes) ? scanObject(bytes) : undefined;
+}
+
+/** A member of a JSON object as a parameter. */
+export function readMember(bytes: Buffer, { key, start, end }: Member): Parameter {
+  return { key: foldName(key), readText: () => createParameter(key, readScalar(bytes, start, end)).readText() };
+}
+
+/** The parameters of a query, with or without its question mark. */
+export function readQueryParameters(search: string): readonly Parameter[] {
+  return [...new URLSearchParams(search)].map(([name, text]) => createParameter(name, text));
+}
+
+function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | undefined {
+  return listFormFields(type, bytes)?.map(({ name, text }) => createParameter(name, text));
+}
+
+function readScalar(bytes: Buffer, start: number, end: number): string | undefined {
+  const first = bytes[start];
+  const text = first === 0x7b || first === 0x5b ? undefined : bytes.toString("utf8", start, end);
+  if (text === undefined || first !== 0x22) return text;
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function unpack(packed: Buffer, encoding: string | undefined, maxBytes: number): Buffer | undefined {
+  if (encoding === undefined || /^\s*(?:identity\s*)?$/i.test(encoding)) return packed;
+  const decoded = decode(packed, encoding, maxBytes);
+  if (!decoded?.whole) return undefined;
+  // What could be JSON before it is unpacked too says one thing to us, and perhaps another to a provider that unpacks nothing.
+  return looksLikeJson(packed) ? undefined : asBuffer(decoded.bytes);
+}
+
+/** Whether the first byte is a brace, but for white space, BOMs and the zeros of wider characters. */
+function looksLikeJson(bytes: Buffer): boolean {
+  const first = bytes.find((byte) => !skipped.has(byte));
+  return first === 0x7b;
+}
+
+const skipped = new Set([0x00, 0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf, 0xfe, 0xff]);
+
+/** In these a byte below 128 is the same character; in others it may be a part of one, and a quote none. */
+const readable = /^(?:|utf-?8|(?:us-)?ascii|iso-?8859-\d+|latin-?\d+|windows-125\d)$/i;
+
+function isReadableCharset(type: string): boolean {
+  return [...type.matchAll(/;\s*charset\s*=\s*["']?([^"';\s]*)/gi)].every(([, charset = ""]) => readable.test(charset));
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
