@@ -357,3 +357,33 @@ test("between two batches of a backlog, a delivery lets the thread do what else 
   port1.close();
   expect(turns.filter((count) => count > 0 && count < 20).length).toBeGreaterThan(5);
 }, 10_000);
+
+test("a sink that is held gets nothing, loses nothing, and goes on where it was", async () => {
+  const { sink, ids } = createScriptedSink();
+  await using bench = createBench(sink);
+  bench.append("before", 2);
+  await bench.clock.pass(200);
+  expect(ids()).toHaveLength(2);
+  bench.delivery.hold();
+  bench.append("meanwhile", 3);
+  await bench.clock.pass(10_000);
+  expect(ids()).toHaveLength(2);
+  expect(bench.delivery.state().phase).toBe("held");
+  expect(bench.outbox.counts("a").pending).toBe(3);
+  bench.delivery.resume();
+  await bench.clock.pass(200);
+  expect(ids()).toHaveLength(5);
+  expect(bench.outbox.counts("a").pending).toBe(0);
+});
+
+test("a sink that is held when the program stops keeps what waits for the next start", async () => {
+  const { sink, ids } = createScriptedSink();
+  await using bench = createBench(sink);
+  bench.delivery.hold();
+  bench.append("one", 3);
+  const stopped = bench.delivery.stop(5_000);
+  await bench.clock.pass(0);
+  await stopped;
+  expect(ids()).toEqual([]);
+  expect(bench.outbox.counts("a").pending).toBe(3);
+});

@@ -17,13 +17,17 @@ export type Delivery = {
   readonly wake: () => void;
   /** Gives the sink so many milliseconds to take what waits; the rest stays in the outbox. */
   readonly stop: (deadlineMs: number) => Promise<void>;
+  /** Gives the sink nothing more once its batch is done; what comes waits in the outbox. */
+  readonly hold: () => void;
+  /** Goes on. */
+  readonly resume: () => void;
   readonly state: () => DeliveryState;
 };
 
 /** What the loop is at, and how the sink has been doing. */
 type DeliveryState = SinkHealth & {
   /** `open`: it failed so often that it is tried with single records. */
-  readonly phase: "idle" | "delivering" | "backing_off" | "open" | "stopped";
+  readonly phase: "idle" | "delivering" | "backing_off" | "open" | "held" | "stopped";
 };
 
 /** What a delivery is made of. */
@@ -65,6 +69,7 @@ export function createDelivery({
   let rest = new AbortController();
   let woken = false;
   let dozing = false;
+  let held = false;
   /** Ends the wait for something to do. */
   let rouse = () => {};
   /** When the loop has to end; absent while nobody has asked. */
@@ -75,6 +80,11 @@ export function createDelivery({
   async function run(): Promise<void> {
     let lingered = false;
     while (!isOver()) {
+      if (held) {
+        if (stopAt !== undefined) break;
+        await idle();
+        continue;
+      }
       const batch = outbox.read(sink.name, breaker.isOpen() ? { ...sink.batch, count: 1 } : sink.batch);
       if (batch.length === 0) {
         if (stopAt !== undefined) break;
@@ -99,7 +109,7 @@ export function createDelivery({
 
   /** Waits until there may be something to do. */
   async function idle(): Promise<void> {
-    phase = "idle";
+    phase = held ? "held" : "idle";
     if (!woken) {
       await new Promise<void>((resolve) => {
         rouse = resolve;
@@ -177,7 +187,15 @@ export function createDelivery({
       await loop;
       stopped.abort();
     },
-    state: () => ({ ...breaker.health(), phase }),
+    hold() {
+      held = true;
+    },
+    resume() {
+      held = false;
+      woken = true;
+      rouse();
+    },
+    state: () => ({ ...breaker.health(), phase: held ? "held" : phase }),
   };
 }
 

@@ -11,4 +11,6 @@ export type SinkStatus = {
   readonly counts: SinkCounts;
   /** Why its last delivery failed; absent while it takes what it gets. */
   readonly failing?: string;
+  /** It gets nothing until the operator lets it go on. */
+  readonly held?: true;
 };

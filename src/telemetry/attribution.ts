@@ -7,11 +7,11 @@ export type BodyAttribution = { readonly user?: string; readonly session?: strin
 /** Header values longer than this are no names. Characters. */
 const longest = 1000;
 
-/** Reads who and what an exchange belongs to: headers first, then what a body says, then `defaultSession`; what is malformed is left out and named. */
+/** Reads who and what an exchange belongs to: headers first, then what a body says, then what is so unless they say it; what is malformed is left out and named. */
 export function readAttribution(
   headers: AttributionHeaders,
   body: BodyAttribution,
-  defaultSession?: string,
+  unsaid: BodyAttribution = {},
 ): Attribution {
   const ignored: string[] = [];
   const text = (name: string): string | undefined => {
@@ -27,9 +27,9 @@ export function readAttribution(
     .map((tag) => tag.trim())
     .filter((tag) => tag !== "");
   const all: Attribution = {
-    user: text("x-user-id") ?? body.user,
+    user: text("x-user-id") ?? body.user ?? unsaid.user,
     session:
-      text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session ?? defaultSession,
+      text("x-session-id") ?? text("x-claude-code-session-id") ?? text("session-id") ?? body.session ?? unsaid.session,
     tags: tags && tags.length > 0 ? tags : undefined,
     metadata,
     trace_name: text("x-langfuse-trace-name"),

@@ -1,6 +1,6 @@
 import type { CaptureBatch } from "./capture-batch.ts";
 import type { LogConfig, TelemetryConfig } from "../config/config.ts";
-import type { DropReason } from "../outbox/outbox.ts";
+import type { DeadLetter, DropReason } from "../outbox/outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import type { Tally } from "./tally.ts";
 
@@ -17,7 +17,7 @@ export type ToWorker =
   | { readonly kind: "open"; readonly settings: WorkerSettings }
   | CaptureBatch
   | { readonly kind: "lost"; readonly reason: DropReason; readonly count: number }
-  | { readonly kind: "ask"; readonly id: number; readonly question: Question }
+  | { readonly kind: "ask"; readonly id: number; readonly question: Question; readonly about: About }
   | { readonly kind: "close"; readonly flushMs: number };
 
 /** What the worker says to the request thread. */
@@ -30,7 +30,10 @@ export type FromWorker =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "closed"; readonly pending: number };
 
-/** What can be asked of the worker. */
+/** What a question is about. */
+export type About = { readonly sink?: string | undefined; readonly limit?: number };
+
+/** What can be asked of the worker, or asked for. */
 export type Question = keyof Answers;
 
 /** What it answers. */
@@ -41,4 +44,11 @@ export type Answers = {
   readonly metricsJson: readonly unknown[];
   /** Of all exchanges so far, where a session is set for those that name none; empty elsewhere. */
   readonly tally: Tally;
+  /** Whether there is such a sink, which is held from now on, or goes on. */
+  readonly holdSink: boolean;
+  readonly resumeSink: boolean;
+  /** The latest dead letters, of one sink or of all. */
+  readonly deadLetters: readonly DeadLetter[];
+  /** How many dead letters are given to their sink again; `undefined` where there is no such sink. */
+  readonly retryDead: number | undefined;
 };

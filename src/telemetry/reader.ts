@@ -71,7 +71,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       modalities: request.modalities,
       usage,
       ...readCost(prices, capture, { kind, model, usage, output: answer.output, outcome: ending.outcome }),
-      attribution: readAttribution(capture.attribution, request, defaultSession),
+      attribution: readAttribution(capture.attribution, request, { user: capture.userId, session: defaultSession }),
       project_id: capture.projectId,
       token_id: capture.tokenId,
     };

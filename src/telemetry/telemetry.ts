@@ -1,13 +1,13 @@
 import type { Capture, Hand } from "../domain/capture.ts";
 import type { DropReason } from "../outbox/outbox.ts";
 import { createCaptureQueue, fullBatch } from "./capture-queue.ts";
-import type { Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
+import type { About, Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
 
 /** The request thread's end of telemetry. */
 export type Telemetry = {
   readonly hand: Hand;
   /** Asks the worker, which has everything by then that was handed over before; `undefined` where it doesn't answer in time. */
-  readonly ask: <Q extends Question>(question: Q) => Promise<Answers[Q] | undefined>;
+  readonly ask: <Q extends Question>(question: Q, about?: About) => Promise<Answers[Q] | undefined>;
   readonly state: () => {
     readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
     readonly lost: number;
@@ -211,7 +211,7 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
     }, restartAfterMs);
   }
 
-  function ask<Q extends Question>(question: Q): Promise<Answers[Q] | undefined> {
+  function ask<Q extends Question>(question: Q, about: About = {}): Promise<Answers[Q] | undefined> {
     if (!worker) return Promise.resolve(undefined);
     const id = nextQuestion;
     nextQuestion += 1;
@@ -227,7 +227,7 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
         resolve(value as Answers[Q]);
       });
-      send({ kind: "ask", id, question });
+      send({ kind: "ask", id, question, about });
     });
   }
 

@@ -14,7 +14,7 @@ import { openSinks } from "./open-sinks.ts";
 import { logExchange } from "./exchange-log.ts";
 import { createExchangeMetrics } from "./exchange-metrics.ts";
 import { type CaptureBatch, readBatch } from "./capture-batch.ts";
-import type { Answers, Question, WorkerSettings } from "./protocol.ts";
+import type { About, Answers, Question, WorkerSettings } from "./protocol.ts";
 import { createExchangeReader } from "./reader.ts";
 import { createRefusalFlood } from "./refusal-flood.ts";
 import { registerSinkMetrics } from "./sink-metrics.ts";
@@ -26,7 +26,7 @@ export type TelemetryWork = {
   /** Makes records of a batch and calls `onDurable` as soon as they are in the outbox, before anything else is done with them. */
   readonly record: (batch: CaptureBatch, onDurable: () => void) => void;
   readonly countLost: (reason: DropReason, count: number) => void;
-  readonly answer: <Q extends Question>(question: Q) => Promise<Answers[Q]>;
+  readonly answer: <Q extends Question>(question: Q, about: About) => Promise<Answers[Q]>;
   /** Gives sinks `flushMs` to take what waits; returns how many records stay for the next start. */
   readonly close: (flushMs: number) => Promise<number>;
 };
@@ -132,16 +132,33 @@ export async function openTelemetryWork({
 
   function readSinkStatus(delivery: Delivery, at: number) {
     const { name = "", target = "" } = sinks[at]?.sink ?? {};
-    const { lastError } = delivery.state();
-    return { name, target, counts: outbox.counts(name), ...(lastError === undefined ? {} : { failing: lastError }) };
+    const { lastError, phase } = delivery.state();
+    return {
+      name,
+      target,
+      counts: outbox.counts(name),
+      ...(lastError === undefined ? {} : { failing: lastError }),
+      ...(phase === "held" ? { held: true as const } : {}),
+    };
   }
 
-  async function answer<Q extends Question>(question: Q): Promise<Answers[Q]> {
+  function steer(name: string | undefined, how: (delivery: Delivery) => void): boolean {
+    const at = sinks.findIndex(({ sink }) => sink.name === name);
+    const delivery = deliveries[at];
+    if (delivery) how(delivery);
+    return delivery !== undefined;
+  }
+
+  async function answer<Q extends Question>(question: Q, { sink, limit = 20 }: About): Promise<Answers[Q]> {
     const answers: { readonly [Each in Question]: () => Answers[Each] | Promise<Answers[Each]> } = {
       status: readStatus,
       metrics: () => registry.metrics(),
       metricsJson: () => registry.getMetricsAsJSON(),
       tally: () => tally.read(),
+      holdSink: () => steer(sink, (delivery) => delivery.hold()),
+      resumeSink: () => steer(sink, (delivery) => delivery.resume()),
+      deadLetters: () => outbox.deadLetters(sink, limit),
+      retryDead: () => (sinks.some((each) => each.sink.name === sink) ? outbox.retryDead(sink) : undefined),
     };
     return answers[question]();
   }

@@ -24,7 +24,7 @@ function createReceiver(
       case "lost":
         return work?.countLost(message.reason, message.count);
       case "ask":
-        return tell({ kind: "answer", id: message.id, value: await work?.answer(message.question) });
+        return tell({ kind: "answer", id: message.id, value: await work?.answer(message.question, message.about) });
       case "close":
         return tell({ kind: "closed", pending: (await work?.close(message.flushMs)) ?? 0 });
     }
