@@ -1,14 +1,20 @@
 import type { Config } from "./config/config.ts";
+import type { ConfigLine } from "./config/describe-config.ts";
 import { keepFixed } from "./config/keep-fixed.ts";
+import { openControl } from "./control.ts";
 import type { Hand } from "./domain/capture.ts";
 import { createDataPlane, type DataPlaneParts } from "./gateway/data-plane.ts";
+import { describeProviders } from "./gateway/describe-providers.ts";
 import { createUpstreamHealth } from "./gateway/health.ts";
 import { createOwnPaths } from "./gateway/own-paths.ts";
 import { createReachability } from "./gateway/reachability.ts";
+import { openOwnServer } from "./gateway/own-server.ts";
 import { openServer } from "./gateway/server.ts";
 import { createStatusPages } from "./gateway/status-pages.ts";
 import { createUnderWay } from "./gateway/under-way.ts";
 import type { Log } from "./lib/log.ts";
+import { createTroubleLog } from "./lib/trouble-log.ts";
+import { createLazyManagement } from "./management/lazy-management.ts";
 import { createProcessMetrics } from "./telemetry/process-metrics.ts";
 import type { WorkerSettings } from "./telemetry/protocol.ts";
 import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
@@ -17,6 +23,8 @@ import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
 export type App = {
   readonly url: string;
   readonly port: number;
+  /** Where the management is answered. */
+  readonly managementUrl: string;
   readonly telemetry: Telemetry | undefined;
   /**
    * Goes on under another configuration, and touches nothing that is under way. Gives the settings that hold from the next
@@ -36,6 +44,10 @@ export type AppParts = {
   readonly log: Log;
   readonly version: string;
   readonly createWorker: () => Worker;
+  /** What opens the management. */
+  readonly managementToken: string;
+  /** The configuration that holds now, line by line, without secrets. */
+  readonly describeConfig: () => readonly ConfigLine[];
   readonly fetch?: typeof fetch;
   /** Upstream requests go through a proxy of the environment's. */
   readonly viaProxy?: boolean;
@@ -49,6 +61,8 @@ export async function openApp({
   log,
   version,
   createWorker,
+  managementToken,
+  describeConfig,
   fetch = globalThis.fetch,
   viaProxy = false,
 }: AppParts): Promise<App> {
@@ -61,6 +75,8 @@ export async function openApp({
         onTrouble: (about, phrase) => log.error(about, phrase),
       })
     : undefined;
+  const trouble = createTroubleLog(log, clock.elapsed);
+  const control = await openControl({ config: config.control, clock, trouble });
   const hand: Hand = telemetry?.hand ?? (() => undefined);
   const reachability = createReachability(clock.elapsed);
   const underWay = createUnderWay({
@@ -75,11 +91,23 @@ export async function openApp({
     underWay,
     reachability,
     relays: new Set(),
+    tokens: control.tokens,
+    managementToken,
+    onDenied: (arrival, refusal) => control.deny(arrival, refusal, server.peer(arrival.request)),
     breakOff: (request) => server.breakOff(request),
     onBegin: (beginning) => log.debug(beginning, "exchange began"),
     onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
   };
-  const health = createUpstreamHealth({ fetch, elapsed: clock.elapsed, reachability });
+  const health = createUpstreamHealth({
+    fetch,
+    elapsed: clock.elapsed,
+    reachability,
+    hasProjectKey: async (name) =>
+      (await control
+        .findStore()
+        ?.projects.hasKeyFor(name)
+        .catch(() => false)) ?? false,
+  });
   const processMetrics = createProcessMetrics({
     inFlight: underWay.count,
     queue: () => telemetry?.state().queue ?? { records: 0, bytes: 0, bodiesDropped: 0 },
@@ -96,7 +124,20 @@ export async function openApp({
       ...((await telemetry?.ask("metricsJson")) ?? []),
     ],
   };
-  let { plane, ownPaths } = await prepare(config);
+  const management = createLazyManagement(control.findStore, (store) => ({
+    ...store,
+    auditStore: config.control.audit.inDatabase ? store.auditStore : undefined,
+    managementToken,
+    auditReads: config.control.audit.reads,
+    version,
+    providerNames: () => config.gateway.providers.map(({ name }) => name),
+    describeProviders: () => describeProviders(config.gateway, health.check),
+    describeConfig,
+    trustedProxies: config.trustedProxies,
+    now: clock.now,
+    onFault: (err, request_id) => log.error({ err, request_id }, "a request to the management API failed"),
+  }));
+  let { plane, ownPaths, managementPaths } = await prepare(config);
   const server = openServer({
     host: config.host,
     port: config.port,
@@ -108,13 +149,34 @@ export async function openApp({
     draining: () => draining,
   });
 
-  return { url: server.url, port: server.port, telemetry, change, drain };
+  const { listen } = config.control;
+  const managementServer =
+    listen &&
+    openOwnServer({
+      ...listen,
+      reusePort: config.lifecycle.workers > 1,
+      findOwn: (request) => managementPaths.find(request),
+    });
+
+  return {
+    url: server.url,
+    port: server.port,
+    managementUrl: managementServer?.url ?? server.url,
+    telemetry,
+    change,
+    drain,
+  };
 
   /** All that answers under a configuration. */
   async function prepare(settings: Config) {
     const next = await createDataPlane(settings, parts);
     const about = { config: settings, version, health, telemetry: questions, cors: next.cors };
-    return { plane: next, ownPaths: createOwnPaths(createStatusPages({ ...about, draining: () => draining })) };
+    const isReady = () => control.findStore() !== undefined;
+    const pages = createStatusPages({ ...about, isReady, draining: () => draining });
+    const allPaths = createOwnPaths(pages, management.answer);
+    if (!settings.control.listen) return { plane: next, ownPaths: allPaths, managementPaths: allPaths };
+    const open = Object.entries(pages).filter(([path]) => !path.startsWith(settings.metrics.path));
+    return { plane: next, ownPaths: createOwnPaths(Object.fromEntries(open)), managementPaths: allPaths };
   }
 
   async function change(wanted: Config): Promise<readonly string[]> {
@@ -122,7 +184,7 @@ export async function openApp({
     const prepared = await prepare(next);
     await telemetry?.change(workerSettings(next, version));
     log.level = next.log.level;
-    ({ plane, ownPaths } = prepared);
+    ({ plane, ownPaths, managementPaths } = prepared);
     config = next;
     return kept;
   }
@@ -142,7 +204,10 @@ export async function openApp({
     const [pending] = await Promise.all([
       telemetry?.close(lifecycle.flushTimeoutMs) ?? 0,
       server.end(lifecycle.flushTimeoutMs),
+      managementServer?.end(),
     ]);
+    await management.close();
+    await control.close();
     return pending;
   }
 }

@@ -12,7 +12,8 @@ const planes = ["gateway", "telemetry", "management"];
 /** Who may import whom, type imports included. Imports point down, siblings are strangers. */
 const layers: Layers = {
   cli: ["app.ts", "mock", ...planes, ...parts],
-  "app.ts": [...planes, ...parts],
+  "app.ts": ["control.ts", ...planes, ...parts],
+  "control.ts": [...planes, ...parts],
   gateway: parts,
   telemetry: parts,
   management: parts,

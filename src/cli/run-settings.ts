@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { accessSettings } from "../config/access-settings.ts";
+import { auditSettings, managementSettings, storageSettings } from "../config/control-settings.ts";
 import type { Config } from "../config/config.ts";
 import { gatewaySettings } from "../config/gateway-settings.ts";
 import { listenSettings } from "../config/listen-settings.ts";
@@ -34,7 +35,7 @@ export async function loadRunConfig({
   });
   if (result.kind === "faults") return result;
   // What is in the environment is the program's: what we would warn of isn't said to us.
-  return { kind: "ok", config: forOneRun(result.config, env, session), warnings: [] };
+  return { ...result, config: forOneRun(result.config, env, session), warnings: [] };
 }
 
 /** Only the program calls it, with its own credentials, from this machine. */
@@ -59,6 +60,7 @@ function withoutProgramsOwn(env: Texts): Texts {
   const oldNames = Object.values<Settings[string]>(gatewaySettings).flatMap(({ aliases = [] }) => aliases);
   const foreign = new Set([
     ...[listenSettings, accessSettings, logSettings, metricsSettings].flatMap(listNames),
+    ...[storageSettings, auditSettings, managementSettings].flatMap(listNames),
     ...oldNames,
     "ANTHROPIC_API_KEY",
     "GEMINI_API_KEY",

@@ -99,7 +99,7 @@ async function runProgram(
   const session = `run-${new Date().toISOString().replace(/\D/g, "").slice(0, 14)}-${randomBytes(3).toString("hex")}`;
   const config = accept(await loadRunConfig({ flags: readFlags(options), env, dataDir: folder.path, session }));
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
-  const app = await start(config, log);
+  const { app } = await start(config, log, () => []);
   const childEnv = createChildEnvironment(env, app.url, config.gateway.providers);
   const startedAt = performance.now();
   const { code, fault } = await runChild(createChildCommand(program, app.url, childEnv), childEnv);

@@ -2,9 +2,11 @@ import { mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { openApp, type App } from "../app.ts";
 import type { Config } from "../config/config.ts";
-import type { ConfigResult } from "../config/read-config.ts";
+import { type ConfigLine, describeConfig } from "../config/describe-config.ts";
+import type { ConfigResult, ConfigSources } from "../config/read-config.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
+import { type ManagementToken, openManagementToken } from "../management/management-token.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createTelemetryWorker } from "./create-worker.ts";
 import { detach } from "./detach.ts";
@@ -53,7 +55,12 @@ export function addServeOptions(command: Command): Command {
 
 /** Runs the gateway until a signal ends it. */
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
-  const load = () => loadConfig({ flags: readFlags(options) });
+  let sources: ConfigSources = {};
+  const load = async () => {
+    const result = await loadConfig({ flags: readFlags(options) });
+    if (result.kind === "ok") ({ sources } = result);
+    return result;
+  };
   const worker = readWorkerNumber();
   const ownPart = (whole: Config) => (worker === undefined ? whole : configOfWorker(whole, worker));
   const config = ownPart(accept(await load()));
@@ -65,13 +72,18 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   }
   const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
   surviveFaults(log);
-  const app = await start(config, log);
+  const { app, management } = await start(config, log, () => describeConfig(sources));
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   // Who reads that it listens may signal at once.
   const stop = drainOnSignal(app, log);
   if (worker !== undefined) endWithParent(stop);
   reloadOnHangup({ app, log, stop, load, ownPart });
-  announce(config, app, log);
+  announce(config, { app, management }, log);
+  if (config.control.encryptionKeys.length === 0)
+    log.warn(
+      { database: config.control.database.driver },
+      "provider keys are kept unsealed, because ENCRYPTION_KEY is not set",
+    );
 }
 
 /** The options as the configuration knows them: `--log-level`. */
@@ -90,17 +102,24 @@ export function accept(result: ConfigResult): Config {
   process.exit(2);
 }
 
+/** A gateway that listens, and what opens its management. */
+export type Started = { readonly app: App; readonly management: ManagementToken };
+
 /** A gateway that listens, or the end of the program with what is in its way. */
-export async function start(config: Config, log: Log): Promise<App> {
+export async function start(config: Config, log: Log, describe: () => readonly ConfigLine[]): Promise<Started> {
   try {
-    if (config.telemetry.enabled) await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    return await openApp({
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    const management = openManagementToken(config.control.managementTokenFile, config.gateway.managementToken);
+    const app = await openApp({
       config,
       log,
+      managementToken: management.token,
+      describeConfig: describe,
       version: readVersion().version,
       createWorker: createTelemetryWorker,
       viaProxy: usesProxy(),
     });
+    return { app, management };
   } catch (error) {
     complain([readStartFault(error, config)]);
     process.exit(1);
@@ -132,9 +151,17 @@ function readStartFault(error: unknown, { host, port, dataDir }: Config): string
   return error.message;
 }
 
-function announce(config: Config, app: App, log: Log): void {
+function announce(config: Config, { app, management: opened }: Started, log: Log): void {
+  const management = { ...opened, made: opened.made === true && process.stdout.isTTY };
   if (config.log.format === "pretty" && config.log.file === undefined)
-    process.stdout.write(describeStart(config, app.url, readVersion().version));
+    process.stdout.write(
+      describeStart(config, {
+        url: app.url,
+        managementUrl: app.managementUrl,
+        management,
+        version: readVersion().version,
+      }),
+    );
   else
     log.info(
       {
@@ -143,6 +170,8 @@ function announce(config: Config, app: App, log: Log): void {
         auth_mode: config.gateway.authMode,
         sinks: config.telemetry.sinks.map(({ name }) => name),
         data_dir: config.dataDir,
+        management: `${app.managementUrl}/manage`,
+        ...(management.path === undefined ? {} : { management_token_file: management.path }),
       },
       "listening",
     );

@@ -1,16 +1,32 @@
 import type { Config } from "../config/config.ts";
+import type { ManagementToken } from "../management/management-token.ts";
+
+/** What is known of a start beside its configuration. */
+export type StartFacts = {
+  readonly url: string;
+  readonly managementUrl: string;
+  readonly management: ManagementToken;
+  readonly version: string;
+};
 
 /** What a person reads when the gateway has started: where it listens, who may call, where records go, what to do next. */
-export function describeStart(config: Config, url: string, version: string): string {
+export function describeStart(config: Config, { url, managementUrl, management, version }: StartFacts): string {
   const rows = [
     ["mode", describeMode(config)],
     ["providers", config.gateway.providers.map(({ name, baseUrl }) => `${name} (${baseUrl})`).join(", ")],
     ["records", describeRecords(config)],
     ["health", `${url}/health`],
+    ["manage", `${managementUrl}/api/docs, ${describeToken(management)}`],
     ["use it", `OPENAI_BASE_URL=${url}/v1  ANTHROPIC_BASE_URL=${url}  GOOGLE_GEMINI_BASE_URL=${url}`],
   ];
   const lines = rows.map(([name, value]) => `  ${String(name).padEnd(10)} ${value}`);
   return `Weir ${version} listens on ${url}\n${lines.join("\n")}\n`;
+}
+
+/** The token itself is shown once, to the person who made it by starting. */
+function describeToken({ token, path, made }: ManagementToken): string {
+  if (path === undefined) return "with MANAGEMENT_TOKEN";
+  return made ? `with the management token ${token}, kept in ${path}` : `with the management token in ${path}`;
 }
 
 function describeMode({ gateway: { authMode, providers } }: Config): string {

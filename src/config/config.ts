@@ -49,6 +49,8 @@ export type ControlConfig = {
     readonly reads: "sensitive" | "all" | "off";
   };
   readonly tokenCleanupMs: number;
+  /** Where the management token is kept that nobody has set. */
+  readonly managementTokenFile: string;
   /** Where management and metrics are answered, in place of the main address. */
   readonly listen?: { readonly host: string; readonly port: number };
 };

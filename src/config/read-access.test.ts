@@ -17,6 +17,7 @@ test("unset, the mode follows from the credentials that are set", () => {
   expect(modeOf({})).toEqual(["open"]);
   expect(modeOf({ PROXY_API_KEY: "gate" })).toEqual(["gate"]);
   expect(modeOf({ INTERNAL_API_KEY: "gate" })).toEqual(["gate"]);
+  expect(modeOf({ MANAGEMENT_TOKEN: "managed" })).toEqual(["token"]);
   expect(modeOf({ PROXY_API_KEY: "gate", MANAGEMENT_TOKEN: "managed" })).toEqual(["gate", "token"]);
 });
 
@@ -28,16 +29,9 @@ test("set, the mode wins over what follows from credentials", () => {
 test.each([
   [{ AUTH_MODE: "gate" }, /^PROXY_API_KEY must be set, because AUTH_MODE/],
   [{ AUTH_MODE: "gate,token" }, /^PROXY_API_KEY must be set/],
-  [{ AUTH_MODE: "token" }, /^AUTH_MODE lets in consumers with a token alone, and this build issues none/],
   [{ AUTH_MODE: "," }, /^AUTH_MODE must name at least one/],
-  [{ MANAGEMENT_TOKEN: "managed" }, /^MANAGEMENT_TOKEN without PROXY_API_KEY lets in consumers with a token alone/],
 ] as const)("%j would let nobody in, which is a fault", (env, fault) => {
   expect(faultsOf(env)).toEqual([expect.stringMatching(fault)]);
-});
-
-test("tokens beside the gate key are warned of, since there are none", () => {
-  const result = readConfig({ env: { AUTH_MODE: "gate,token", PROXY_API_KEY: "gate" } });
-  expect(result.warnings).toEqual(["This build issues no tokens: only the gate key lets consumers in"]);
 });
 
 test("one gate key under two names must be one", () => {

@@ -36,7 +36,13 @@ export type ConfigSources = {
 
 /** A configuration that can be run, with what its operator should know; or all that is wrong with it, each a sentence. */
 export type ConfigResult =
-  | { readonly kind: "ok"; readonly config: Config; readonly warnings: readonly string[] }
+  | {
+      readonly kind: "ok";
+      readonly config: Config;
+      readonly warnings: readonly string[];
+      /** What it was read from, for who describes it. */
+      readonly sources: ConfigSources;
+    }
   | { readonly kind: "faults"; readonly faults: readonly string[]; readonly warnings: readonly string[] };
 
 /** Reads and checks a configuration as a whole: flags over environment over `.env` over the YAML file over defaults. */
@@ -44,7 +50,7 @@ export function readConfig(sources: ConfigSources, registry: Registry = everythi
   const report = createReport();
   const config = read(sources, registry, report);
   const { faults, warnings } = report;
-  return faults.length > 0 ? { kind: "faults", faults, warnings } : { kind: "ok", config, warnings };
+  return faults.length > 0 ? { kind: "faults", faults, warnings } : { kind: "ok", config, warnings, sources };
 }
 
 function read(sources: ConfigSources, registry: Registry, report: Report): Config {

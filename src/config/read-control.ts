@@ -21,6 +21,7 @@ export function readControl(lookup: Lookup, dataDir: string, report: Report): Co
     encryptionKeys,
     audit: { ...audit, file: file ?? join(dataDir, "audit.log") },
     tokenCleanupMs,
+    managementTokenFile: join(dataDir, "management-token"),
     ...(address === undefined ? {} : { listen: address }),
   };
 }

@@ -51,6 +51,8 @@ export type CaptureFacts = {
   readonly attribution: AttributionHeaders;
   readonly projectId?: string;
   readonly tokenId?: string;
+  /** Whom the token was made for. */
+  readonly userId?: string;
   /** Nobody we know sent it: it is recorded without bodies, and may be counted together with others. */
   readonly anonymous?: true;
 };

@@ -87,6 +87,8 @@ export class Refusal extends Error {
   readonly status: RefusalStatus;
   /** Headers that belong to this refusal (`allow`, `retry-after`), by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Whose call it was, where that is known though it wasn't let in. */
+  readonly subject: RefusalDetails["subject"];
 
   constructor(code: RefusalCode, details: RefusalDetails = {}) {
     const [status, message] = catalogue[code];
@@ -94,6 +96,7 @@ export class Refusal extends Error {
     this.code = code;
     this.status = status;
     this.headers = { ...ownHeaders[code], ...details.headers };
+    this.subject = details.subject;
   }
 }
 
@@ -102,6 +105,7 @@ export type RefusalDetails = {
   readonly message?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
+  readonly subject?: { readonly projectId: string; readonly tokenId: string };
 };
 
 /** The status of a code. */

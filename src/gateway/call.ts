@@ -1,5 +1,7 @@
 import { Refusal } from "../domain/refusal.ts";
 import type { Arrival, HeaderValues } from "./arrival.ts";
+import type { Grant } from "./credential.ts";
+import { decide } from "./decide.ts";
 import { type ChunkReader, createUpload, type Upload } from "./upload.ts";
 import type { Route } from "./route.ts";
 import { spliceUsage } from "./usage-splice.ts";
@@ -10,13 +12,16 @@ export type CallBody =
   | { readonly kind: "whole"; readonly bytes: Uint8Array; readonly sent: Uint8Array }
   | { readonly kind: "stream"; readonly upload: Upload };
 
+/** Where a request goes, and what it is let go with. */
+export type Leave = { readonly route: Route; readonly grant: Grant };
+
 /** A request that we have read and can route. */
-export type Call = Arrival & {
-  readonly route: Route;
-  readonly body: CallBody;
-  /** Its stream was made to tell its usage, and the consumer must not see that. */
-  readonly spliced: boolean;
-};
+export type Call = Arrival &
+  Leave & {
+    readonly body: CallBody;
+    /** Its stream was made to tell its usage, and the consumer must not see that. */
+    readonly spliced: boolean;
+  };
 
 /** How much of a body is looked into, and how long we wait for it. Bytes and milliseconds; 0 switches a bound off. */
 export type CallLimits = {
@@ -37,15 +42,28 @@ export class ConsumerLeft extends Error {
 /** A body of up to this many bytes is one read: it fits into what a socket takes at once. */
 const oneRead = 65_536;
 
-/** Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`. */
-export async function readCall(arrival: Arrival, route: Route, limits: CallLimits): Promise<Call> {
+/**
+ * Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`.
+ * Where `tooLargeToHold` is given, a body of whatever type is held whole, and a larger one is refused with that.
+ */
+export async function readCall(
+  arrival: Arrival,
+  leave: Leave,
+  limits: CallLimits,
+  tooLargeToHold?: () => Refusal,
+): Promise<Call> {
   const { headers } = arrival;
   const size = readSize(headers, limits);
-  if (size === 0) return createCall(arrival, route, { kind: "none" });
-  if (!isJson(headers["content-type"]) || (size ?? 0) > limits.maxInspectBytes)
-    return createCall(arrival, route, readStream(arrival, limits, []));
-  if (size === undefined || size > oneRead) return createCall(arrival, route, await readChunks(arrival, limits));
-  return createCall(arrival, route, whole(await withinIdle(arrival.request.bytes(), arrival, limits)));
+  if (size === 0) return createCall(arrival, leave, { kind: "none" });
+  const isLarge = (size ?? 0) > limits.maxInspectBytes;
+  if (isLarge && tooLargeToHold) throw tooLargeToHold();
+  const json = isJson(headers["content-type"]);
+  if (isLarge || (!json && !tooLargeToHold)) return createCall(arrival, leave, readStream(arrival, limits, []));
+  const body =
+    size === undefined || size > oneRead
+      ? await readChunks(arrival, limits, tooLargeToHold)
+      : whole(await withinIdle(arrival.request.bytes(), arrival, limits));
+  return json ? createCall(arrival, leave, body) : { ...arrival, ...leave, body, spliced: false };
 }
 
 /** What the head says of the body's length; `undefined` where there is one and it doesn't say. */
@@ -57,16 +75,16 @@ function readSize(headers: HeaderValues, limits: CallLimits): number | undefined
   return size;
 }
 
-function createCall(arrival: Arrival, route: Route, body: CallBody): Call {
-  const sent = body.kind === "whole" && isSpliceable(arrival, route) ? spliceUsage(body.bytes) : undefined;
-  if (sent === undefined || body.kind !== "whole") return { ...arrival, route, body, spliced: false };
-  return { ...arrival, route, body: { ...body, sent }, spliced: true };
+function createCall(arrival: Arrival, { route, grant }: Leave, body: CallBody): Call {
+  const sent = body.kind === "whole" && isSpliceable(arrival, route, grant) ? spliceUsage(body.bytes) : undefined;
+  if (sent === undefined || body.kind !== "whole") return { ...arrival, route, grant, body, spliced: false };
+  return { ...arrival, route, grant, body: { ...body, sent }, spliced: true };
 }
 
-function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route): boolean {
+function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route, grant: Grant): boolean {
   return (
     dialect.name === "openai-chat" &&
-    provider.streamUsage === "inject" &&
+    decide({ grant }, "streamUsage", provider.streamUsage) === "inject" &&
     method === "POST" &&
     !("content-encoding" in headers)
   );
@@ -78,7 +96,7 @@ export function isJson(type: string | undefined): boolean {
 }
 
 /** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */
-async function readChunks(arrival: Arrival, limits: CallLimits): Promise<CallBody> {
+async function readChunks(arrival: Arrival, limits: CallLimits, tooLargeToHold?: () => Refusal): Promise<CallBody> {
   const reader: ChunkReader | undefined = arrival.request.body?.getReader();
   if (!reader) return { kind: "none" };
   const chunks: Uint8Array[] = [];
@@ -89,7 +107,11 @@ async function readChunks(arrival: Arrival, limits: CallLimits): Promise<CallBod
       return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
     chunks.push(value);
     size += value.length;
-    if (size > limits.maxInspectBytes) return readStream(arrival, limits, chunks, reader);
+    if (size <= limits.maxInspectBytes) continue;
+    if (!tooLargeToHold) return readStream(arrival, limits, chunks, reader);
+    // Its end tells nothing any more.
+    reader.cancel().catch(() => {});
+    throw tooLargeToHold();
   }
 }
 

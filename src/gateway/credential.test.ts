@@ -9,6 +9,11 @@ const open: AdmissionConfig = {
   allowOpenRelay: false,
   corsAllowedOrigins: ["*"],
   ownHosts: ["gateway.example"],
+  tokens: {
+    find: () => {
+      throw new Refusal("token_unknown");
+    },
+  },
 };
 const gate: AdmissionConfig = { ...open, authMode: ["gate"], gateKey };
 
@@ -18,7 +23,9 @@ function admit(
   { key, search = "", probe = false }: { key?: string; search?: string; probe?: boolean } = {},
 ) {
   const route = { provider: { key }, probe } as unknown as Route;
-  return createAdmission(config)(route, { host: "127.0.0.1:3000", ...headers }, search);
+  const grant = createAdmission(config)(route, { host: "127.0.0.1:3000", ...headers }, search);
+  if (grant instanceof Promise) throw new Error("only a token has to be waited for");
+  return grant;
 }
 
 function refusal(run: () => unknown): string | undefined {

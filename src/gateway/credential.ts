@@ -1,7 +1,12 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../domain/refusal.ts";
+import { tokenPrefix } from "../domain/token.ts";
+import type { CompiledGlobs } from "../lib/glob.ts";
+import type { Provider } from "../providers/provider.ts";
 import type { HeaderValues } from "./arrival.ts";
+import type { CompiledPolicy } from "./policy.ts";
 import type { Route } from "./route.ts";
+import { type Pass, subjectOf, type TokenBook } from "./token-book.ts";
 
 /** Where a consumer may put a credential. */
 export type CredentialPlace =
@@ -22,10 +27,16 @@ export type Grant = {
   readonly key?: string;
   /** Places that are emptied though no key takes theirs. */
   readonly emptied: ReadonlySet<CredentialPlace>;
+  /** The token that it was given for. */
+  readonly pass?: Pass;
+  /** The project's; absent where it has none. */
+  readonly policy?: CompiledPolicy;
+  /** The token's; absent where it may use any. */
+  readonly allowedModels?: CompiledGlobs;
 };
 
-/** What is asked at the door, before a byte of the body is read. */
-export type Admission = (route: Route, headers: HeaderValues, search: string) => Grant;
+/** What is asked at the door, before a byte of the body is read; only a token that isn't known yet has to be waited for. */
+export type Admission = (route: Route, headers: HeaderValues, search: string) => Grant | Promise<Grant>;
 
 /** Who is let in, and with which key. */
 export type AdmissionConfig = {
@@ -36,10 +47,8 @@ export type AdmissionConfig = {
   readonly corsAllowedOrigins: readonly string[];
   /** Names that a browser may call us by when the operator's money is at stake: the listener's own. */
   readonly ownHosts: readonly string[];
+  readonly tokens: Pick<TokenBook, "find">;
 };
-
-/** What every token of ours begins with. */
-const tokenPrefix = "sk-weir-";
 
 const nowhere: ReadonlySet<CredentialPlace> = new Set();
 const everywhere: ReadonlySet<CredentialPlace> = new Set([
@@ -55,26 +64,45 @@ const everywhere: ReadonlySet<CredentialPlace> = new Set([
 /** Creates the check of credentials; it throws a `Refusal`. */
 export function createAdmission(config: AdmissionConfig): Admission {
   const isGateKey = createSecretTest(config.gateKey);
-  const isManagementToken = createSecretTest(config.managementToken);
+  const { managementToken, tokens } = config;
+  const isSecretOfManagement = createSecretTest(managementToken);
+  // It is long and made by chance, so its length tells nothing, and spares nearly everybody the comparison.
+  const isManagementToken = (text: string) => text.length === managementToken?.length && isSecretOfManagement(text);
   const open = config.authMode.includes("open");
-  const hasSecrets = config.gateKey !== undefined || config.managementToken !== undefined;
 
   return (route, headers, search) => {
     if (route.probe) return { emptied: everywhere };
     const credentials = listCredentials(headers, search);
-    // A token of ours is never anything else, least of all a key that goes upstream; none is known here.
-    if (credentials.some(({ value }) => value.startsWith(tokenPrefix))) throw new Refusal("token_unknown");
-    if (open && !hasSecrets) return passOpen(route, headers);
     if (credentials.some(({ value }) => isManagementToken(value))) {
       throw new Refusal("invalid_api_key", {
         message: "The management token opens no provider. Send the gateway's key or a token of a project.",
       });
     }
+    // What begins like a token of ours is never anything else, least of all a key that goes upstream.
+    const shown = credentials.filter(({ value }) => value.startsWith(tokenPrefix));
+    if (shown.length > 0) return passToken(route, credentials, shown);
+    if (open && config.gateKey === undefined) return passOpen(route, headers);
     const gates = credentials.filter(({ value }) => isGateKey(value));
     if (gates.length > 0) return passGate(route, credentials, gates);
     if (open) return passOpen(route, headers);
     throw new Refusal(credentials.length === 0 ? "credential_missing" : "invalid_api_key");
   };
+
+  function passToken(
+    route: Route,
+    credentials: readonly Credential[],
+    shown: readonly Credential[],
+  ): Grant | Promise<Grant> {
+    const text = shown[0]?.value ?? "";
+    if (shown.some(({ value }) => value !== text)) throw new Refusal("token_invalid");
+    const own = shown.some(({ place }) => place === "x-weir-key")
+      ? credentials.filter(({ value }) => value !== text && !isGateKey(value))
+      : [];
+    const found = tokens.find(text);
+    return found instanceof Promise
+      ? found.then((pass) => createTokenGrant(route, pass, own))
+      : createTokenGrant(route, found, own);
+  }
 
   function passGate(route: Route, credentials: readonly Credential[], gates: readonly Credential[]): Grant {
     const { key } = route.provider;
@@ -100,6 +128,28 @@ export function createAdmission(config: AdmissionConfig): Admission {
     return config.allowOpenRelay || isOwnHost(headers["host"] ?? "", config.ownHosts);
   }
 }
+
+/** The project's key for that provider, the operator's where the project has none at all or says so, or the consumer's own. */
+function createTokenGrant({ provider }: Route, pass: Pass, own: readonly Credential[]): Grant {
+  const { project, keys, policy, allowedModels } = pass;
+  const grant = { pass, ...(policy && { policy }), ...(allowedModels && { allowedModels }) };
+  if (own.length > 0) {
+    if (project.settings.allowOwnKeys !== true) throw new Refusal("own_key_not_allowed", { subject: subjectOf(pass) });
+    const kept = new Set(own.map(({ place }) => place));
+    return { ...grant, emptied: new Set([...everywhere].filter((place) => !kept.has(place))) };
+  }
+  const key = keys.has(provider.name) ? keys.get(provider.name) : findOperatorKey(provider, pass);
+  if (key !== undefined) return { ...grant, key, emptied: everywhere };
+  const message = keys.has(provider.name) ? { message: unreadable } : {};
+  throw new Refusal("provider_key_missing", { ...message, subject: subjectOf(pass) });
+}
+
+function findOperatorKey({ key }: Provider, { project, keys }: Pass): string | undefined {
+  return (project.settings.useOperatorKeys ?? keys.size === 0) ? key : undefined;
+}
+
+const unreadable =
+  "This project's key for the provider can't be read. Ask the operator to set it again, or to give back the ENCRYPTION_KEY that it was sealed with.";
 
 function isOwnHost(host: string, ownHosts: readonly string[]): boolean {
   const name = host.replace(/:\d+$/, "").toLowerCase();

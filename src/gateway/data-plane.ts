@@ -12,6 +12,7 @@ import { createRecorder } from "./recorder.ts";
 import { createRespond } from "./respond.ts";
 import { createRoutes } from "./route.ts";
 import type { SocketRelay } from "./socket-relay.ts";
+import type { TokenBook } from "./token-book.ts";
 import type { UnderWay } from "./under-way.ts";
 import { createValidation } from "./validation.ts";
 
@@ -19,7 +20,7 @@ import { createValidation } from "./validation.ts";
 export type DataPlane = { readonly gateway: Gateway; readonly realtime: Realtime; readonly cors: Cors };
 
 /** What outlasts a configuration. */
-export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault"> & {
+export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault" | "onDenied"> & {
   readonly fetch: typeof fetch;
   readonly viaProxy: boolean;
   readonly clock: Clock;
@@ -27,6 +28,9 @@ export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault"> & {
   readonly underWay: UnderWay;
   readonly reachability: Reachability;
   readonly relays: Set<SocketRelay>;
+  readonly tokens: TokenBook;
+  /** What opens the management and never goes upstream. */
+  readonly managementToken: string;
   readonly breakOff: (request: Request) => void;
 };
 
@@ -36,18 +40,18 @@ const jsonBodies = { ...smallBodies, json: 1_048_576 };
 /** Puts together what a configuration asks for. */
 export async function createDataPlane(
   { gateway: settings, telemetry, host, log }: Pick<Config, "gateway" | "telemetry" | "host" | "log">,
-  { onBegin, onFault, breakOff, relays, ...parts }: DataPlaneParts,
+  { onBegin, onFault, breakOff, relays, managementToken, ...parts }: DataPlaneParts,
 ): Promise<DataPlane> {
-  const { clock, hand, underWay } = parts;
+  const { clock, hand, underWay, tokens } = parts;
   const keepBytes = telemetry.enabled ? telemetry.maxBodyBytes : 0;
-  const drainMs = settings.onDisconnect === "drain" ? settings.drainTimeoutMs : 0;
   const recorder = createRecorder({ hand, underWay, clock, keepBytes });
   const cors = createCors(settings.corsAllowedOrigins);
   const entrance = {
     ...settings,
     clock,
     findRoute: createRoutes(settings.providers, settings.defaultApi),
-    admit: createAdmission({ ...settings, ownHosts: [host] }),
+    admit: createAdmission({ ...settings, managementToken, tokens, ownHosts: [host] }),
+    tokens,
     recorder,
     underWay,
   };
@@ -59,16 +63,14 @@ export async function createDataPlane(
     forward: createForward({
       ...settings,
       ...parts,
-      drain: drainMs > 0,
       wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies,
     }),
     respond: createRespond({
       recorder,
       clock,
       keepBytes,
+      ...settings,
       idleMs: settings.streamIdleTimeoutMs,
-      drainMs,
-      errorEvent: settings.streamErrorEvent,
       breakOff,
       // Prices are megabytes that only this asks of the request thread.
       ...(settings.responseUsageHeaders
@@ -77,6 +79,7 @@ export async function createDataPlane(
     }),
     onBegin: log.level === "debug" || log.level === "trace" ? onBegin : undefined,
     onFault,
+    onDenied: parts.onDenied,
   });
   return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, keepBytes, relays }) };
 }

@@ -3,6 +3,7 @@ import { type AnswerBody, readAnswerBody, type WholeBodies } from "./answer-body
 import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
+import { decide } from "./decide.ts";
 import type { Reachability } from "./reachability.ts";
 import type { UnderWay } from "./under-way.ts";
 import { type CallEnd, readUpstreamFailure } from "./upstream-failure.ts";
@@ -31,8 +32,8 @@ export type ForwardParts = {
   readonly underWay: Pick<UnderWay, "count">;
   readonly proxyTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** The upstream goes on working when the consumer leaves before the head. */
-  readonly drain: boolean;
+  /** Whether the upstream goes on working when the consumer leaves before the head. */
+  readonly onDisconnect: "cancel" | "drain";
   readonly wholeBodies: WholeBodies;
   /** Requests go through a proxy, so a bare connection to the origin says nothing. */
   readonly viaProxy: boolean;
@@ -72,11 +73,9 @@ export function createForward(parts: ForwardParts): Forward {
   };
 
   /** Everything that may end a call before its answer begins; returns what forgets all of it. */
-  function watch(
-    { request, watch: watched, route: { provider } }: Call,
-    sentAt: number,
-    end: (why: CallEnd) => void,
-  ): () => void {
+  function watch(call: Call, sentAt: number, end: (why: CallEnd) => void): () => void {
+    const { request, watch: watched } = call;
+    const { provider } = call.route;
     const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
     watched.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
     watched.onOver = end;
@@ -84,8 +83,9 @@ export function createForward(parts: ForwardParts): Forward {
     watched.onLasting = () => {
       const left = () => end("left");
       const { signal } = request;
-      if (signal.aborted && !parts.drain) left();
-      if (!parts.drain) signal.addEventListener("abort", left);
+      const drains = decide(call, "onDisconnect", parts.onDisconnect) === "drain";
+      if (signal.aborted && !drains) left();
+      if (!drains) signal.addEventListener("abort", left);
       const connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
       unwatch = () => {
         connected();

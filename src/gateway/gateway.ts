@@ -3,13 +3,17 @@ import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arriv
 import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
 import { checkHead } from "./check-head.ts";
 import type { Cors } from "./cors.ts";
-import type { Admission } from "./credential.ts";
+import type { Admission, Grant } from "./credential.ts";
 import type { Forward } from "./forward.ts";
+import { checkPolicyHead, findRules } from "./policy.ts";
+import { checkPolicyBody, createTooLargeToHold } from "./policy-body.ts";
 import type { Recorder } from "./recorder.ts";
 import { createRefusalResponse } from "./refuse.ts";
 import type { Respond } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
+import type { TokenBook } from "./token-book.ts";
 import type { UnderWay } from "./under-way.ts";
+import { isUnreached } from "./upstream-failure.ts";
 import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
 import type { Validation } from "./validation.ts";
 
@@ -30,6 +34,7 @@ export type GatewayParts = {
   readonly cors: Cors;
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
+  readonly tokens: Pick<TokenBook, "use" | "giveBack">;
   readonly limits: CallLimits;
   readonly validate: Validation;
   readonly forward: Forward;
@@ -40,13 +45,15 @@ export type GatewayParts = {
   readonly underWay: Pick<UnderWay, "begin">;
   /** Gets each exchange as it begins, for the log; absent where no log would write it. */
   readonly onBegin?: ((beginning: Beginning) => void) | undefined;
+  /** Gets each call that was not let in, for the audit. */
+  readonly onDenied: (arrival: Arrival, refusal: Refusal) => void;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, exchangeId: string) => void;
 };
 
 /** Creates the request path. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { clock, cors, findRoute, admit, forward, respond, recorder, onBegin } = parts;
+  const { clock, cors, findRoute, admit, tokens, limits, forward, respond, recorder, onBegin } = parts;
 
   return (request) => {
     const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
@@ -63,16 +70,22 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 
   async function carry(arrival: Arrival): Promise<Response> {
-    const seen: { route?: Route; body?: CallBody; known: boolean; sentAt?: number } = { known: false };
+    const seen: Seen = {};
     try {
       const route = (seen.route = findRoute(arrival));
       if (!route) throw new Refusal("not_found");
       checkHead(arrival.headers);
-      const grant = admit(route, arrival.headers, arrival.search);
-      seen.known = true;
-      const call = await readCall(arrival, route, parts.limits);
+      const admitted = admit(route, arrival.headers, arrival.search);
+      const grant = (seen.grant = admitted instanceof Promise ? await admitted : admitted);
+      const rules = findRules(route, grant);
+      if (rules) checkPolicyHead(rules, arrival, route.path);
+      const tooLarge = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
+      const call = await readCall(arrival, { route, grant }, limits, tooLarge);
       seen.body = call.body;
+      if (rules) checkPolicyBody(rules, call, limits.maxInspectBytes);
       parts.validate(call);
+      const counted = grant.pass && tokens.use(grant.pass);
+      if (counted) await counted;
       const head = createUpstreamHead(call, grant, {
         anthropicVersion: parts.anthropicVersion,
         traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
@@ -81,11 +94,16 @@ export function createGateway(parts: GatewayParts): Gateway {
       return await respond(call, await forward(call, head));
     } catch (error) {
       if (!(error instanceof Refusal) && !(error instanceof ConsumerLeft)) parts.onFault(error, arrival.id);
+      if (seen.sentAt !== undefined && seen.grant?.pass && isUnreached(error)) tokens.giveBack(seen.grant.pass);
+      if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
       await recorder.refused(arrival, { error, ...seen });
       return createRefusalResponse(error, arrival, seen.route);
     }
   }
 }
+
+/** What is known of an exchange so far. */
+type Seen = { route?: Route; grant?: Grant; body?: CallBody; sentAt?: number };
 
 function describe({ method, path, search, id, traceId }: Arrival): Beginning {
   return { method, path: path + removeQueryKey(search), exchange_id: id, trace_id: traceId };

@@ -12,6 +12,8 @@ export type UpstreamHealthParts = {
   readonly fetch: typeof fetch;
   readonly elapsed: () => number;
   readonly reachability: Reachability;
+  /** Whether a project has a key for that provider. */
+  readonly hasProjectKey: (provider: string) => Promise<boolean>;
   /** How long what is known holds. */
   readonly freshMs?: number;
   readonly probeTimeoutMs?: number;
@@ -22,6 +24,7 @@ export function createUpstreamHealth({
   fetch,
   elapsed,
   reachability,
+  hasProjectKey,
   freshMs = 30_000,
   probeTimeoutMs = 3_000,
 }: UpstreamHealthParts): UpstreamHealth {
@@ -30,7 +33,8 @@ export function createUpstreamHealth({
   return {
     async check({ name, baseUrl, key }) {
       // A key may be a consumer's own wherever OpenAI's dialect is spoken; the other built-in ones are shown as what the operator set up.
-      if ((name === "anthropic" || name === "gemini") && key === undefined) return "not_configured";
+      const isBuiltIn = name === "anthropic" || name === "gemini";
+      if (isBuiltIn && key === undefined && !(await hasProjectKey(name))) return "not_configured";
       if (lastSeen(baseUrl) === undefined) await probe(baseUrl);
       return lastSeen(baseUrl) ?? "unreachable";
     },

@@ -1,26 +1,27 @@
 /** Paths that Weir answers itself, and that never go upstream. */
 export type OwnPaths = { readonly find: (request: Request) => OwnPath | undefined };
 
-/** Answers one of them. */
-export type OwnPath = (request: Request) => Response | Promise<Response>;
+/** Answers one of them; `peer` gives the address of who is connected. */
+export type OwnPath = (request: Request, peer: () => string) => Response | Promise<Response>;
 
-const reserved = /^\/(?:manage|admin)(?:\/|$)|^\/api\/docs$/;
+const managed = /^\/manage(?:\/|$)|^\/api\/docs(?:\/|$)/;
+const reserved = /^\/admin(?:\/|$)/;
 
-/** Creates the table; a path of ours that nothing serves yet is a 404 of ours. */
-export function createOwnPaths(paths: Readonly<Record<string, OwnPath>>): OwnPaths {
+/** Creates the table, with who answers for the management; a path of ours that nothing serves is a 404 of ours. */
+export function createOwnPaths(paths: Readonly<Record<string, OwnPath>>, management: OwnPath = notFound): OwnPaths {
   const byPath = new Map(Object.entries(paths));
   return {
     find({ url }) {
       const path = pathOf(url);
-      return byPath.get(path) ?? (reserved.test(path) ? notFound : undefined);
+      return byPath.get(path) ?? (managed.test(path) ? management : reserved.test(path) ? notFound : undefined);
     },
   };
 }
 
 /** A page, which can be read and nothing else. */
 export function readOnly(page: OwnPath): OwnPath {
-  return (request) =>
-    request.method === "GET" || request.method === "HEAD" ? page(request) : methodNotAllowed(request);
+  return (request, peer) =>
+    request.method === "GET" || request.method === "HEAD" ? page(request, peer) : methodNotAllowed();
 }
 
 function pathOf(url: string): string {
@@ -29,13 +30,13 @@ function pathOf(url: string): string {
   return query === -1 ? url.slice(from) : url.slice(from, query);
 }
 
-const notFound: OwnPath = () =>
+export const notFound = (): Response =>
   Response.json(
     { error: { message: "There is nothing at this path.", code: "not_found" } },
     { status: 404, headers: { "x-weir-error": "not_found" } },
   );
 
-const methodNotAllowed: OwnPath = () =>
+const methodNotAllowed = (): Response =>
   Response.json(
     { error: { message: "Only GET and HEAD are answered here.", code: "method_not_allowed" } },
     { status: 405, headers: { allow: "GET, HEAD", "x-weir-error": "method_not_allowed" } },

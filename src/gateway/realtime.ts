@@ -4,18 +4,23 @@ import { Refusal } from "../domain/refusal.ts";
 import { type Arrival, readArrival, writeTraceparent } from "./arrival.ts";
 import { checkHead } from "./check-head.ts";
 import { type ConnectWatchParts, watchConnect } from "./connect-watch.ts";
-import type { Admission } from "./credential.ts";
+import type { Leave } from "./call.ts";
+import type { Admission, Grant } from "./credential.ts";
 import { dial } from "./dial.ts";
 import { readDownstreamHeaders } from "./headers.ts";
 import { keptNothing } from "./kept.ts";
+import { checkPolicyHead, findRules } from "./policy.ts";
+import { checkPolicyMessage, checkPolicyUpgrade } from "./policy-body.ts";
 import { readArrivalFacts, type Recorder } from "./recorder.ts";
 import { createRefusalResponse } from "./refuse.ts";
 import { addIds } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
+import { createSocketGate } from "./socket-gate.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
+import type { TokenBook } from "./token-book.ts";
 import type { UnderWay } from "./under-way.ts";
-import { createConnectRefusal } from "./upstream-failure.ts";
+import { createConnectRefusal, isUnreached } from "./upstream-failure.ts";
 import { createUpstreamHead } from "./upstream-request.ts";
 
 /** The WebSocket side of the data plane. */
@@ -29,7 +34,9 @@ export type Realtime = {
 export type RealtimeParts = ConnectWatchParts & {
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
+  readonly tokens: Pick<TokenBook, "use" | "giveBack" | "renew">;
   readonly recorder: Recorder;
+  readonly onDenied: (arrival: Arrival, refusal: Refusal) => void;
   readonly hand: Hand;
   readonly underWay: UnderWay;
   /** Those that are open; `leave` lets one go with 1001 as soon as it is between answers. */
@@ -43,18 +50,26 @@ export type RealtimeParts = ConnectWatchParts & {
 
 /** Creates the relay of WebSockets. */
 export function createRealtime(parts: RealtimeParts): Realtime {
-  const { clock, findRoute, admit, recorder, underWay, relays } = parts;
+  const { clock, findRoute, admit, tokens, recorder, underWay, relays } = parts;
 
   return {
     async upgrade(request, server) {
       const arrival = readArrival(request, underWay.begin(request), clock);
-      const seen: { route?: Route; known: boolean } = { known: false };
+      const seen: { route?: Route; grant?: Grant; sentAt?: number } = {};
       try {
         const route = (seen.route = findRoute(arrival));
         if (!route) throw new Refusal("not_found");
         checkHead(arrival.headers);
-        const grant = admit(route, arrival.headers, arrival.search);
-        seen.known = true;
+        const grant = (seen.grant = await admit(route, arrival.headers, arrival.search));
+        const leave = { route, grant };
+        const rules = findRules(route, grant);
+        const target = { route, method: arrival.method, search: arrival.search };
+        if (rules) {
+          checkPolicyHead(rules, arrival, route.path);
+          checkPolicyUpgrade(rules, target);
+        }
+        if (grant.pass && isOneRequest(route)) await tokens.use(grant.pass);
+        seen.sentAt = clock.elapsed();
         const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, {
           anthropicVersion: parts.anthropicVersion,
           traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
@@ -66,11 +81,16 @@ export function createRealtime(parts: RealtimeParts): Realtime {
           signal: request.signal,
           watchConnect: (giveUp) => watchConnect(baseUrl, parts, () => giveUp(createConnectRefusal(name))),
         });
-        if (dialled.kind === "answered") return passRefusal(arrival, route, dialled.response);
+        if (dialled.kind === "answered") return passRefusal(arrival, leave, dialled.response);
         const { socket } = dialled;
         const relay = createSocketRelay({
           upstream: socket,
-          exchanges: follow(arrival, route),
+          exchanges: follow(arrival, leave),
+          gate: createSocketGate({
+            pass: grant.pass,
+            tokens,
+            checkFrame: rules?.needBody ? (frame) => checkPolicyMessage(rules, target, frame) : undefined,
+          }),
           onEnd: () => forget(relay),
         });
         const headers = new Headers(socket.protocol ? { "sec-websocket-protocol": socket.protocol } : {});
@@ -84,6 +104,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         if (!server.upgrade(request, { headers, data: relay })) relay.consumerClosed(1006, "");
         return undefined;
       } catch (error) {
+        const { grant: { pass } = {}, sentAt } = seen;
+        if (pass && sentAt !== undefined && isOneRequest(seen.route) && isUnreached(error)) tokens.giveBack(pass);
+        if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
         await recorder.refused(arrival, { error, ...seen });
         return createRefusalResponse(error, arrival, seen.route);
       }
@@ -101,29 +124,36 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     },
   };
 
-  function follow(arrival: Arrival, route: Route) {
-    const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, route);
+  function follow(arrival: Arrival, leave: Leave) {
+    const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, leave);
     const socket: SocketExchangesParts = {
       facts: { ...facts, transport: "websocket", status: 101 },
       hand: parts.hand,
       clock,
       keepBytes: parts.keepBytes,
     };
-    return route.dialect.name === "openai-responses" ? createResponseExchanges(socket) : createWholeExchange(socket);
+    return leave.route.dialect.name === "openai-responses"
+      ? createResponseExchanges(socket)
+      : createWholeExchange(socket);
   }
 
   /** Codex repeats an upgrade for seconds on a 404, and turns to plain HTTP at once on a 426. */
-  function passRefusal(arrival: Arrival, route: Route, response: Response): Response {
+  function passRefusal(arrival: Arrival, leave: Leave, response: Response): Response {
     if (response.status === 404)
       throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
     const { status } = response;
     const headers = readDownstreamHeaders(response.headers, false);
     addIds(headers, arrival);
     void recorder.ended(
-      { ...arrival, route, body: { kind: "none" }, spliced: false },
+      { ...arrival, ...leave, body: { kind: "none" }, spliced: false },
       { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() },
       { end: { kind: "complete" }, kept: keptNothing },
     );
     return new Response(response.body, { status, headers });
   }
+}
+
+/** On a socket of OpenAI's responses each `response.create` is a request of its own; any other is one as a whole. */
+function isOneRequest(route: Route | undefined): boolean {
+  return route?.dialect.name !== "openai-responses";
 }

@@ -2,7 +2,8 @@ import type { Capture, CaptureFacts, Hand, KeptBytes } from "../domain/capture.t
 import type { Outcome } from "../domain/exchange.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Arrival, Clock } from "./arrival.ts";
-import { type Call, type CallBody, ConsumerLeft } from "./call.ts";
+import { type Call, type CallBody, ConsumerLeft, type Leave } from "./call.ts";
+import type { Grant } from "./credential.ts";
 import type { Answer } from "./forward.ts";
 import { keepWhole, keptNothing } from "./kept.ts";
 import type { Route } from "./route.ts";
@@ -34,8 +35,8 @@ export type RefusedExchange = {
   readonly error: unknown;
   readonly route?: Route;
   readonly body?: CallBody;
-  /** The consumer had shown a credential that we take. */
-  readonly known: boolean;
+  /** What it was let go with; absent where the consumer showed no credential that we take. */
+  readonly grant?: Grant;
   /** When it went upstream, if it did; monotonic milliseconds. */
   readonly sentAt?: number;
 };
@@ -53,7 +54,7 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
   return {
     ended(call, answer, { end, kept, firstByteAt, chunks }) {
       const { headers, sentAt } = answer;
-      const capture = createCapture(call, call.route, call.body, endings[end.kind](answer.status));
+      const capture = createCapture(call, call, call.body, endings[end.kind](answer.status));
       capture.responseType = headers.get("content-type") ?? undefined;
       capture.responseEncoding = headers.get("content-encoding") ?? undefined;
       capture.upstreamRequestId = headers.get("x-request-id") ?? headers.get("request-id") ?? undefined;
@@ -64,9 +65,11 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
       underWay.end(call.watch);
       return hand(capture);
     },
-    refused(arrival, { error, route, body, known, sentAt }) {
-      const capture = createCapture(arrival, route, body ?? { kind: "none" }, readRefusal(error));
-      if (!known) capture.anonymous = true;
+    refused(arrival, { error, route, body, grant, sentAt }) {
+      const capture = createCapture(arrival, { route, grant }, body ?? { kind: "none" }, readRefusal(error));
+      const subject = error instanceof Refusal ? error.subject : undefined;
+      if (subject && !grant) Object.assign(capture, subject);
+      if (!grant && !subject) capture.anonymous = true;
       capture.sentAfter = sentAt === undefined ? undefined : sentAt - arrival.started;
       underWay.end(arrival.watch);
       return hand(capture);
@@ -76,13 +79,13 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
   /** One literal with every member, since this runs for each exchange: objects of one shape are read fastest. */
   function createCapture(
     arrival: Arrival,
-    route: Route | undefined,
+    leave: Partial<Leave>,
     body: CallBody,
     { outcome, cause, message, status }: Ending,
   ): Draft {
     const { headers } = arrival;
     return {
-      ...readArrivalFacts(arrival, route),
+      ...readArrivalFacts(arrival, leave),
       requestType: headers["content-type"],
       requestEncoding: headers["content-encoding"],
       responseType: undefined,
@@ -159,11 +162,15 @@ export type ArrivalFacts = Pick<
   | "query"
   | "startedAt"
   | "attribution"
+  | "projectId"
+  | "tokenId"
+  | "userId"
 >;
 
 /** What a capture tells of a request's head. */
-export function readArrivalFacts(arrival: Arrival, route: Route | undefined): ArrivalFacts {
+export function readArrivalFacts(arrival: Arrival, { route, grant }: Partial<Leave>): ArrivalFacts {
   const { search } = arrival;
+  const token = grant?.pass?.token;
   return {
     id: arrival.id,
     traceId: arrival.traceId,
@@ -178,6 +185,9 @@ export function readArrivalFacts(arrival: Arrival, route: Route | undefined): Ar
     query: search === "" ? undefined : removeQueryKey(search).slice(1) || undefined,
     startedAt: arrival.startedAt,
     attribution: arrival.attribution,
+    projectId: token?.projectId,
+    tokenId: token?.id,
+    userId: token?.userId,
   };
 }
 

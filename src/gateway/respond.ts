@@ -1,6 +1,7 @@
 import { families } from "../dialects/family.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import type { Call } from "./call.ts";
+import { decide } from "./decide.ts";
 import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
 import { createKept, keepWhole, keptNothing } from "./kept.ts";
@@ -19,10 +20,11 @@ export type RespondParts = {
   readonly clock: Clock;
   readonly keepBytes: number;
   readonly idleMs: number;
-  /** How long the upstream is read on after its consumer left; 0 cancels it. */
-  readonly drainMs: number;
+  /** Whether the upstream is read on after its consumer left, and for how long. */
+  readonly onDisconnect: "cancel" | "drain";
+  readonly drainTimeoutMs: number;
   /** A broken stream says so in its dialect before it breaks. */
-  readonly errorEvent: boolean;
+  readonly streamErrorEvent: boolean;
   /** Closes a consumer's connection soon, without an end of its answer. */
   readonly breakOff: (request: Request) => void;
   /** What whole answers tell of their usage; absent where nobody asked for it. */
@@ -93,7 +95,7 @@ export function createRespond(parts: RespondParts): Respond {
       watch: call.watch,
       elapsed: clock.elapsed,
       idleMs: parts.idleMs,
-      drainMs: parts.drainMs,
+      drainMs: decide(call, "onDisconnect", parts.onDisconnect) === "drain" ? parts.drainTimeoutMs : 0,
       onFirstByte: () => {
         firstByteAt = clock.elapsed();
       },
@@ -107,7 +109,8 @@ export function createRespond(parts: RespondParts): Respond {
         });
       },
       breakOff: (controller) => {
-        if (parts.errorEvent && isEventStream(answer.headers)) controller.enqueue(encodeErrorEvent(call));
+        const tells = isEventStream(answer.headers) && decide(call, "streamErrorEvent", parts.streamErrorEvent);
+        if (tells) controller.enqueue(encodeErrorEvent(call));
         parts.breakOff(call.request);
       },
     });

@@ -2,6 +2,7 @@ import type { Dialect } from "../dialects/dialect.ts";
 import { findDialect } from "../providers/find-dialect.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Arrival, HeaderValues } from "./arrival.ts";
+import { type CompiledPolicy, compilePolicy } from "./policy.ts";
 
 /** Where a path goes: a provider, the dialect that it speaks there, and the path as the provider knows it. */
 export type Route = {
@@ -13,6 +14,8 @@ export type Route = {
   readonly url: string;
   /** A client's probe of its base URL, which goes up without any credential. */
   readonly probe: boolean;
+  /** The provider's; absent where it has none. */
+  readonly policy?: CompiledPolicy;
 };
 
 /** What decides a route. */
@@ -25,16 +28,22 @@ export function createRoutes(
 ): (request: RouteRequest) => Route | undefined {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const openai = byName.get(defaultApi);
+  const policies = new Map(providers.map(({ name, policy }) => [name, policy && compilePolicy(policy)]));
   const known = new Map<string, Route | undefined>();
 
   return (request) => {
     const key = keyOf(request);
     if (known.has(key)) return known.get(key);
-    const route = find(request);
+    const route = withPolicy(find(request));
     if (known.size >= maxKnown) known.clear();
     if (key.length <= longestKnown) known.set(key, route);
     return route;
   };
+
+  function withPolicy(route: Route | undefined): Route | undefined {
+    const policy = route && policies.get(route.provider.name);
+    return policy ? { ...route, policy } : route;
+  }
 
   function find(request: RouteRequest): Route | undefined {
     const named = splitPrefix(request.path, byName);

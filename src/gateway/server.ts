@@ -12,6 +12,8 @@ export type GatewayServer = {
   readonly close: () => void;
   /** Waits until what was answered has been sent, `withinMs` at most, and ends every connection that is left. */
   readonly end: (withinMs: number) => Promise<void>;
+  /** The address of who is connected, while a request is under way. */
+  readonly peer: (request: Request) => string;
 };
 
 /** What a server is opened with. */
@@ -58,6 +60,7 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
     port: server.port ?? port,
     close: () => void server.stop(false),
     end,
+    peer: (request) => server.requestIP(request)?.address ?? "",
     hold: (request) => server.timeout(request, 0),
     rest: (request) => server.timeout(request, keepAliveSeconds),
     breakOff: (request) => server.timeout(request, 1),
@@ -77,7 +80,7 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
 
   function answerRequest(request: Request, listener: Server<Data>): Answering {
     const own = findOwn(request);
-    if (own) return own(request);
+    if (own) return own(request, () => listener.requestIP(request)?.address ?? "");
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return upgrade(request, listener);
     return gateway(request);
   }

@@ -1,4 +1,5 @@
 import type { CaptureFacts, Hand } from "../domain/capture.ts";
+import type { Refusal } from "../domain/refusal.ts";
 import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
 import type { Clock } from "./arrival.ts";
 import { createKept, type Kept } from "./kept.ts";
@@ -7,6 +8,8 @@ import { createKept, type Kept } from "./kept.ts";
 export type SocketExchanges = {
   readonly fromConsumer: (frame: Buffer) => void;
   readonly fromUpstream: (frame: Buffer) => void;
+  /** A frame that we didn't let through. */
+  readonly refused: (frame: Buffer, refusal: Pick<Refusal, "code" | "message">) => void;
   /** Answers that are under way. */
   readonly open: () => number;
   /** Exchanges that were found so far. */
@@ -63,6 +66,7 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       if (event?.type === "error" && asked[0] === exchange) return finish(exchange, { outcome: "answered" });
       if (event && ends.test(event.type)) finish(exchange, { outcome: "answered" });
     },
+    refused: (frame, { code, message }) => hand(parts, begin(frame), { outcome: "refused", cause: code, message }),
     open: () => asked.length + answering.size,
     found: () => found,
     end(ending) {
@@ -120,6 +124,7 @@ export function createWholeExchange(parts: SocketExchangesParts): SocketExchange
       exchange.firstByteAt ??= clock.elapsed();
       keepLine(exchange.response, frame);
     },
+    refused: () => {},
     open: () => 0,
     found: () => 1,
     end: (ending) => hand(parts, exchange, ending),

@@ -1,6 +1,7 @@
 import type { ServerWebSocket } from "bun";
 import type { WebSocket } from "ws";
 import type { SocketExchanges } from "./socket-exchanges.ts";
+import { type SocketGate, writeRefusalEvent } from "./socket-gate.ts";
 
 /** One socket that is relayed: frames in order, at the pace of the slower side, close codes and reasons carried over. */
 export type SocketRelay = {
@@ -20,6 +21,8 @@ export type SocketRelay = {
 export type SocketRelayParts = {
   readonly upstream: WebSocket;
   readonly exchanges: SocketExchanges;
+  /** Decides of what the consumer asks for; absent where anything may be asked. */
+  readonly gate?: SocketGate | undefined;
   /** Called once, when both ends are gone. */
   readonly onEnd: () => void;
 };
@@ -28,16 +31,22 @@ export type SocketRelayParts = {
 const highWater = 1_048_576;
 
 /** Creates the relay of an upstream socket that is open and paused. */
-export function createSocketRelay({ upstream, exchanges, onEnd }: SocketRelayParts): SocketRelay {
+export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRelayParts): SocketRelay {
+  /** Frames of the consumer's behind one that is being judged. */
+  const held: (string | Buffer)[] = [];
+  let judging = false;
+  /** The consumer may not ask for anything any more, for this reason. */
+  let lost: string | undefined;
   let consumer: ServerWebSocket<SocketRelay> | undefined;
   let leaving = false;
   let ended = false;
   let stopped = false;
 
+  const unwatch = gate?.watch(({ message }) => lose(message));
   upstream.on("message", (data: Buffer, binary: boolean) => {
     exchanges.fromUpstream(data);
     if (consumer?.send(binary ? data : data.toString()) === -1) upstream.pause();
-    if (leaving) leaveWhenIdle();
+    if (leaving || lost !== undefined) leaveWhenIdle();
   });
   upstream.on("close", (code: number, reason: Buffer) => {
     end(stopped || leaving ? { outcome: "failed", cause: "shutdown" } : { outcome: "failed", cause: "upstream_reset" });
@@ -52,10 +61,9 @@ export function createSocketRelay({ upstream, exchanges, onEnd }: SocketRelayPar
       upstream.resume();
     },
     fromConsumer(frame) {
-      const bytes = typeof frame === "string" ? Buffer.from(frame) : frame;
-      exchanges.fromConsumer(bytes);
-      upstream.send(frame, resumeConsumer);
-      if (upstream.bufferedAmount > highWater) consumer?.pause();
+      if (!gate) return passUp(frame);
+      held.push(frame);
+      if (!judging) void judgeHeld(gate);
     },
     drained: () => upstream.resume(),
     consumerClosed(code, reason) {
@@ -75,13 +83,47 @@ export function createSocketRelay({ upstream, exchanges, onEnd }: SocketRelayPar
     },
   };
 
+  function passUp(frame: string | Buffer): void {
+    exchanges.fromConsumer(toBytes(frame));
+    upstream.send(frame, resumeConsumer);
+    if (upstream.bufferedAmount > highWater) consumer?.pause();
+  }
+
+  /** One frame after the other; while one is judged the consumer is not read. */
+  async function judgeHeld({ judge }: SocketGate): Promise<void> {
+    judging = true;
+    for (let frame = held.shift(); frame !== undefined && !ended; frame = held.shift()) {
+      const judged = judge(toBytes(frame));
+      if (judged instanceof Promise) consumer?.pause();
+      const verdict = await judged;
+      if (lost !== undefined) continue;
+      if (!verdict || verdict.kind === "passed") {
+        passUp(frame);
+        continue;
+      }
+      exchanges.refused(toBytes(frame), verdict.refusal);
+      if (verdict.kind === "closed") lose(verdict.refusal.message);
+      else consumer?.send(writeRefusalEvent(verdict.refusal));
+    }
+    judging = false;
+    resumeConsumer();
+  }
+
+  function lose(reason: string): void {
+    lost ??= reason;
+    leaveWhenIdle();
+  }
+
   function resumeConsumer(): void {
+    if (judging) return;
     if (consumer?.isPaused && upstream.bufferedAmount < highWater / 2) consumer.resume();
   }
 
   function leaveWhenIdle(): void {
     if (exchanges.open() > 0) return;
-    consumer?.close(1001, "The gateway is shutting down");
+    // A reason is at most 123 bytes (RFC 6455, 5.5.1).
+    if (lost === undefined) consumer?.close(1001, "The gateway is shutting down");
+    else consumer?.close(1008, lost.slice(0, 120));
     closeUpstream(1001, "");
   }
 
@@ -98,7 +140,12 @@ export function createSocketRelay({ upstream, exchanges, onEnd }: SocketRelayPar
   function end(ending: Parameters<SocketExchanges["end"]>[0]): void {
     if (ended) return;
     ended = true;
+    unwatch?.();
     exchanges.end(ending);
     onEnd();
   }
+}
+
+function toBytes(frame: string | Buffer): Buffer {
+  return typeof frame === "string" ? Buffer.from(frame) : frame;
 }

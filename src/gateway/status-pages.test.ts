@@ -28,8 +28,9 @@ async function readHealth(telemetry: "on" | "off", answer: OutboxStatus | undefi
     },
     cors: createCors([]),
     draining: () => false,
+    isReady: () => true,
   });
-  return (await pages["/health"]?.(new Request("http://127.0.0.1/health")))?.json();
+  return (await pages["/health"]?.(new Request("http://127.0.0.1/health"), () => "127.0.0.1"))?.json();
 }
 
 test("telemetry that doesn't answer is said, and is no good health", async () => {

@@ -20,6 +20,8 @@ export type StatusPagesParts = {
   readonly telemetry: TelemetryQuestions;
   readonly cors: Cors;
   readonly draining: () => boolean;
+  /** Whether everything was reached once that it needs. */
+  readonly isReady: () => boolean;
 };
 
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
@@ -30,19 +32,20 @@ export function createStatusPages({
   telemetry,
   cors,
   draining,
+  isReady,
 }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
   const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
   const { path: metricsPath, token, enabled } = config.metrics;
   const guarded = (path: OwnPath): OwnPath =>
-    readOnly((request) => (isAllowed(request, token) ? path(request) : unauthorized()));
+    readOnly((request, peer) => (isAllowed(request, token) ? path(request, peer) : unauthorized()));
   const text: OwnPath = async () =>
     new Response(await telemetry.metricsText(), {
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
     });
   const json: OwnPath = async () => Response.json(await telemetry.metricsJson());
-  const either: OwnPath = (request) =>
-    request.headers.get("accept")?.includes("application/json") ? json(request) : text(request);
+  const either: OwnPath = (request, peer) =>
+    request.headers.get("accept")?.includes("application/json") ? json(request, peer) : text(request, peer);
   const metrics = {
     [metricsPath]: guarded(either),
     [`${metricsPath}.json`]: guarded(json),
@@ -51,11 +54,12 @@ export function createStatusPages({
 
   return {
     "/live": open(() => Response.json({ status: "ok" })),
-    "/ready": open(() =>
-      draining()
-        ? Response.json({ status: "draining" }, { status: 503, headers: { "retry-after": "1" } })
-        : Response.json({ status: "ok" }),
-    ),
+    "/ready": open(() => {
+      const status = draining() ? "draining" : isReady() ? "ok" : "waiting_for_database";
+      return status === "ok"
+        ? Response.json({ status })
+        : Response.json({ status }, { status: 503, headers: { "retry-after": "1" } });
+    }),
     "/health": open(readHealth),
     "/api/health": open(readApiHealth),
     ...(enabled ? metrics : {}),
@@ -119,10 +123,10 @@ function writeStatus({ outbox, sinks }: OutboxStatus) {
 }
 
 function withCors(cors: Cors, path: OwnPath): OwnPath {
-  return async (request) => {
+  return async (request, peer) => {
     const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
     if (preflight) return preflight;
-    const answer = await path(request);
+    const answer = await path(request, peer);
     const origin = request.headers.get("origin");
     if (origin !== null) cors.apply(origin, answer.headers);
     return answer;

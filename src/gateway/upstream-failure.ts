@@ -51,3 +51,8 @@ function readReason(error: unknown): string | undefined {
     (/CERT|TLS|SSL|SELF_SIGNED|VERIFY/.test(code) ? "its TLS certificate or handshake failed" : undefined)
   );
 }
+
+/** Whether nothing of the call was taken by an upstream, so that it is as if it had never been made. */
+export function isUnreached(error: unknown): boolean {
+  return error instanceof Refusal && error.code === "upstream_unreachable";
+}

@@ -1,15 +1,16 @@
 import { Refusal } from "../domain/refusal.ts";
 import { type Call, isJson } from "./call.ts";
+import { decide } from "./decide.ts";
 
 /** Checks a request's body before it is forwarded; throws a `Refusal` that names what is wrong. */
-export type Validation = (call: Pick<Call, "route" | "body" | "method" | "headers">) => void;
+export type Validation = (call: Pick<Call, "route" | "grant" | "body" | "method" | "headers">) => void;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Creates the check of Anthropic's message requests; switched off, everything passes. Unknown fields always do, and so does what we don't look into. */
 export function createValidation(enabled: boolean): Validation {
-  return ({ route: { dialect, path }, body, method, headers }) => {
-    if (!enabled || dialect.name !== "anthropic-messages") return;
+  return ({ route: { dialect, path }, grant, body, method, headers }) => {
+    if (dialect.name !== "anthropic-messages" || !decide({ grant }, "validate", enabled)) return;
     if (method !== "POST" || !/^\/v1\/messages\/?$/.test(path)) return;
     // What is packed, or too large to be held, isn't looked into: the provider judges it.
     if ("content-encoding" in headers || (body.kind === "stream" && isJson(headers["content-type"]))) return;

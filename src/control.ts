@@ -1,0 +1,86 @@
+import type { ControlConfig } from "./config/config.ts";
+import type { Actor, AuditEvent } from "./domain/audit.ts";
+import type { Refusal } from "./domain/refusal.ts";
+import type { Arrival, Clock } from "./gateway/arrival.ts";
+import { createDenials } from "./gateway/denials.ts";
+import { createTokenBook, type TokenBook } from "./gateway/token-book.ts";
+import type { TroubleLog } from "./lib/trouble-log.ts";
+import { type ControlStore, openControlStore } from "./storage/control-store.ts";
+import { isDatabaseFailure } from "./storage/database-failure.ts";
+import { startTokenCleanup } from "./storage/token-cleanup.ts";
+
+/** Projects and tokens, as the data plane and the management use them. */
+export type Control = {
+  /** `undefined` as long as the database has never been reached. */
+  readonly findStore: () => ControlStore | undefined;
+  readonly tokens: TokenBook;
+  /** Tells the audit of a call that was not let in. */
+  readonly deny: (arrival: Arrival, refusal: Refusal, peer: string) => void;
+  /** Writes down what was counted, and closes the database. */
+  readonly close: () => Promise<void>;
+};
+
+/** What it is opened with. */
+export type ControlParts = { readonly config: ControlConfig; readonly clock: Clock; readonly trouble: TroubleLog };
+
+const retryAfterMs = 1_000;
+
+/**
+ * Opens the database and what is kept of it in memory; throws what the operator has to mend. A server that doesn't answer
+ * yet is no fault: it is tried again, and calls that need it are refused until then.
+ */
+export async function openControl({ config, clock, trouble }: ControlParts): Promise<Control> {
+  const { now } = clock;
+  let store: ControlStore | undefined;
+  let endCleanup = () => {};
+  let closing = false;
+  const need = (): ControlStore => {
+    if (!store) throw new Error("The database has not been reached yet");
+    return store;
+  };
+  const tokens = createTokenBook({
+    tokens: {
+      findAccess: async (digest) => need().tokens.findAccess(digest),
+      spend: async (id) => need().tokens.spend(id),
+      giveBack: async (id) => need().tokens.giveBack(id),
+      addUses: async (uses) => need().tokens.addUses(uses),
+      changedSince: async (epoch) => need().tokens.changedSince(epoch),
+    },
+    version: () => store?.storage.version(),
+    clock,
+    onTrouble: trouble,
+  });
+  const denials = createDenials({
+    note: async (actor: Actor, events: readonly AuditEvent[]) => need().changes.note(actor, events),
+    now,
+    onTrouble: (error) => trouble(error, "a call that was not let in could not be told to the audit"),
+  });
+  try {
+    await open();
+  } catch (error) {
+    if (config.database.driver === "sqlite" || !isDatabaseFailure(error)) throw error;
+    void openLater(error);
+  }
+  return {
+    findStore: () => store,
+    tokens,
+    deny: denials.tell,
+    async close() {
+      closing = true;
+      endCleanup();
+      await tokens.close();
+      await store?.close();
+    },
+  };
+
+  async function open(): Promise<void> {
+    store = await openControlStore({ ...config, now, onChanged: tokens.changed, onTrouble: trouble });
+    endCleanup = startTokenCleanup(store.tokens, config.tokenCleanupMs, trouble);
+  }
+
+  async function openLater(why: unknown): Promise<void> {
+    trouble(why, "the database can't be reached and is tried again");
+    await Bun.sleep(retryAfterMs);
+    if (!closing) await open().catch(openLater);
+  }
+}

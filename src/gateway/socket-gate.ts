@@ -1,0 +1,104 @@
+import { Refusal } from "../domain/refusal.ts";
+import { scanObject } from "../lib/json-scan.ts";
+import type { Pass, TokenBook } from "./token-book.ts";
+
+/** What becomes of a frame, and why: a refused one is answered on the socket, which stays, or else the socket is closed. */
+export type SocketVerdict =
+  | { readonly kind: "passed" }
+  | { readonly kind: "refused" | "closed"; readonly refusal: Refusal };
+
+/** Decides of each frame that a consumer sends. */
+export type SocketGate = {
+  /** `undefined` where the frame passes. */
+  readonly judge: (frame: Buffer) => Promise<SocketVerdict> | SocketVerdict | undefined;
+  /** Calls `onLost` once when the token may not call any more; gives what stops looking. */
+  readonly watch: (onLost: (refusal: Refusal) => void) => () => void;
+};
+
+/** What a gate is made of; each is absent where nothing of the kind holds for the socket. */
+export type SocketGateParts = {
+  readonly pass?: Pass | undefined;
+  /** Throws a `Refusal` for a frame that a policy forbids. */
+  readonly checkFrame?: ((frame: Buffer) => void) | undefined;
+  readonly tokens: Pick<TokenBook, "renew" | "use">;
+};
+
+/** How often it is looked whether the token may still call. Milliseconds. */
+const lookEveryMs = 400;
+
+/** Creates the gate of a socket, on which each `response.create` is a request of its own; `undefined` where anything may pass. */
+export function createSocketGate({ pass, checkFrame, tokens }: SocketGateParts): SocketGate | undefined {
+  if (!pass && !checkFrame) return undefined;
+  return {
+    judge(frame) {
+      const fault = checkFrame && findFault(() => checkFrame(frame));
+      if (fault) return { kind: "refused", refusal: fault };
+      return pass && asks(frame) ? admit(pass) : undefined;
+    },
+    watch(onLost) {
+      if (!pass) return () => {};
+      const timer = setInterval(() => {
+        renew(pass).catch((error: unknown) => {
+          if (!isLost(error)) return;
+          clearInterval(timer);
+          onLost(error);
+        });
+      }, lookEveryMs);
+      return () => clearInterval(timer);
+    },
+  };
+
+  async function renew(former: Pass): Promise<Pass> {
+    return tokens.renew(former);
+  }
+
+  async function admit(former: Pass): Promise<SocketVerdict> {
+    try {
+      await tokens.use(await renew(former));
+      return { kind: "passed" };
+    } catch (error) {
+      return { kind: isLost(error) ? "closed" : "refused", refusal: toRefusal(error) };
+    }
+  }
+}
+
+/** The token, or its project, may not call at all any more. */
+function isLost(error: unknown): error is Refusal {
+  return error instanceof Refusal && (error.status === 401 || error.status === 403);
+}
+
+function findFault(check: () => void): Refusal | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return toRefusal(error);
+  }
+}
+
+function toRefusal(error: unknown): Refusal {
+  return error instanceof Refusal ? error : new Refusal("internal_error", { cause: error });
+}
+
+const asking: ReadonlySet<string> = new Set(["response.create"]);
+
+/** Whether any reader could take the frame for one that asks (https://platform.openai.com/docs/api-reference/realtime-client-events/response/create). */
+function asks(frame: Buffer): boolean {
+  const types = scanObject(frame)?.filter(({ key }) => key === "type") ?? [];
+  return types.some(({ start, end }) => asking.has(readText(frame.toString("utf8", start, end))));
+}
+
+function readText(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "string" ? value : "";
+  } catch {
+    return "";
+  }
+}
+
+/** What a refusal is on a socket of OpenAI's events. */
+export function writeRefusalEvent({ code, message, status }: Refusal): string {
+  const type = status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
+  return JSON.stringify({ type: "error", status, error: { type, code, message, param: null } });
+}
