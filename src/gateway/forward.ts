@@ -57,8 +57,8 @@ export function createForward(parts: ForwardParts): Forward {
     const unwatch = watch(call, sentAt, end);
     try {
       const response = await parts.fetch(head.url, createInit(call, head, abort.signal, pool));
-      reachability.answered(origin);
       const { status, headers } = response;
+      reachability.answered(origin, status);
       if (status < 200 || status > 599) throw createStatusRefusal(status);
       const reading = readAnswerBody(call.method, response, wholeBodies);
       const body = reading instanceof Promise ? await reading : reading;

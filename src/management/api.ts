@@ -14,6 +14,7 @@ import { createProjectRoutes } from "./project-routes.ts";
 import { describeProxiedPaths, proxiedTag } from "./proxied-paths.ts";
 import { createReadLog } from "./read-log.ts";
 import type { RefusalLog } from "./refusal-log.ts";
+import { createSinkRoutes } from "./sink-routes.ts";
 import { createSystemRoutes } from "./system-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
 
@@ -38,6 +39,7 @@ const tags = [
   { name: "Tokens", description: "What consumers call with. A token's text is shown once." },
   { name: "Audit", description: "What was changed and read, and who was refused: a chain of entries." },
   { name: "Cache", description: "Answers that were kept." },
+  { name: "Sinks", description: "Where records of exchanges go." },
   { name: "System", description: "The gateway itself." },
   { name: proxiedTag, description: "What is ours in what is forwarded." },
 ] as const;
@@ -87,6 +89,7 @@ export function createApi(parts: ManagementParts, refusals: Pick<RefusalLog, "ad
     .route("/", createProjectRoutes(parts, readLog))
     .route("/", createTokenRoutes(parts, readLog))
     .route("/", createAuditRoutes(parts, readLog))
+    .route("/", createSinkRoutes(parts))
     .route("/", createSystemRoutes(parts, readLog))
     .openapi(document, (c) => c.json((description ??= describe()), 200))
     .openapi(page, () => docsPage());

@@ -22,7 +22,7 @@ const usual = {
   401: faultAnswer("credential_missing", "management_token_invalid"),
   429: faultAnswer("attempts_exceeded"),
   500: faultAnswer("internal_error"),
-  503: faultAnswer("dependency_unavailable"),
+  503: faultAnswer("dependency_unavailable", "telemetry_unavailable"),
 };
 
 const ofBodies = {

@@ -16,6 +16,7 @@ const catalogue = {
   project_not_found: [404, "project not found. GET /manage/projects lists those that there are"],
   token_not_found: [404, "token not found. A token is named by its id; GET /manage/tokens lists those that there are"],
   audit_entry_not_found: [404, "audit event not found. GET /manage/audit lists those that there are"],
+  sink_not_found: [404, "sink not found. GET /manage/sinks lists those that there are"],
   method_not_allowed: [405, "method not allowed. Use one of those that the Allow header names"],
   project_exists: [409, "There is a project of that name already. Choose another name"],
   project_inactive: [403, "cannot create tokens for inactive projects. Activate the project first"],
@@ -30,6 +31,7 @@ const catalogue = {
     503,
     "The database doesn't answer as it should. Try again later; the log says what is wrong",
   ],
+  telemetry_unavailable: [503, "Telemetry is switched off, or doesn't answer. Try again later, or look at TELEMETRY"],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 
 /** A code of the catalogue. */

@@ -1,4 +1,6 @@
 import type { ConfigLine } from "../config/describe-config.ts";
+import type { DeadLetter } from "../outbox/outbox.ts";
+import type { SinkStatus as SinkState } from "../outbox/status.ts";
 import type { AuditStore } from "../storage/audit.ts";
 import type { Changes } from "../storage/change.ts";
 import type { ProjectStore } from "../storage/projects.ts";
@@ -18,12 +20,24 @@ export type ManagementParts = {
   /** The providers that a project may have keys for. */
   readonly providerNames: () => readonly string[];
   readonly describeProviders: () => Promise<readonly ProviderState[]>;
+  readonly sinks: SinkControl;
   readonly describeConfig: () => readonly ConfigLine[];
   /** CIDRs whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly now: () => number;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, requestId: string) => void;
+};
+
+/** The sinks of this process; each gives `undefined` where telemetry is switched off or doesn't answer. */
+export type SinkControl = {
+  readonly list: () => Promise<readonly SinkState[] | undefined>;
+  /** Whether there is such a sink. */
+  readonly hold: (name: string) => Promise<boolean | undefined>;
+  readonly resume: (name: string) => Promise<boolean | undefined>;
+  /** How many dead letters its sink is given again. */
+  readonly replay: (name: string) => Promise<number | undefined>;
+  readonly deadLetters: (name: string | undefined, limit: number) => Promise<readonly DeadLetter[] | undefined>;
 };
 
 /** `sensitive`: of one project or token, of the audit and of the configuration; `all`: lists as well. */
@@ -42,3 +56,5 @@ export type ProviderState = {
   /** The share of its recent calls that failed, from 0 to 1; absent where there were none. */
   readonly errorRate?: number;
 };
+
+export type { SinkState };

@@ -28,10 +28,12 @@ test("the description is OpenAPI 3.1, with a summary and the parameters of every
     "GET /manage/audit/verify",
     "GET /manage/audit/{id}",
     "GET /manage/config",
+    "GET /manage/dead-letters",
     "GET /manage/openapi.json",
     "GET /manage/projects",
     "GET /manage/projects/{id}",
     "GET /manage/providers",
+    "GET /manage/sinks",
     "GET /manage/tokens",
     "GET /manage/tokens/{id}",
     "PATCH /manage/projects/{id}",
@@ -39,6 +41,9 @@ test("the description is OpenAPI 3.1, with a summary and the parameters of every
     "POST /manage/cache/purge",
     "POST /manage/projects",
     "POST /manage/projects/{id}/tokens/revoke",
+    "POST /manage/sinks/{name}/pause",
+    "POST /manage/sinks/{name}/replay",
+    "POST /manage/sinks/{name}/resume",
     "POST /manage/tokens",
   ]);
 });

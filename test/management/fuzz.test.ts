@@ -14,7 +14,7 @@ onEachDatabase((test, makePlace, driver) => {
     const [entry] = await stage.audit();
     const values = createValues(api, [project, token.id, entry?.id ?? ""]);
     const asked = operations.filter(({ own, path }) => own && path !== "/api/docs");
-    expect(asked.length).toBe(18);
+    expect(asked.length).toBe(23);
     for (const operation of asked) {
       const property = fc.asyncProperty(values.question(operation), async ({ target, body, type }) => {
         const headers: Record<string, string> = body === undefined ? {} : { "content-type": type };

@@ -84,7 +84,7 @@ test("the commands that it shows are taken", async () => {
   await page.submit(managementToken);
   for (const { method, path } of operations.filter(({ own }) => own)) {
     const start = `curl${method === "GET" ? "" : ` -X ${method}`} http://127.0.0.1:3000`;
-    const pattern = new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "[0-9a-f-]{36}")}(?: |$)`);
+    const pattern = new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "(?:[0-9a-f-]{36}|langfuse)")}(?: |$)`);
     const command =
       page.commands().find((each) => each.startsWith(start) && pattern.test(each.slice(start.length))) ?? "";
     const [target = ""] = command.slice(start.length).split(" ", 1);
@@ -99,7 +99,7 @@ test("the commands that it shows are taken", async () => {
   }
 });
 
-const expected = /^(?:project|token|audit_entry)_not_found$|^method_not_allowed$|^cache_off$/;
+const expected = /^(?:project|token|audit_entry|sink)_not_found$|^method_not_allowed$|^cache_off$/;
 
 /** As much of an element as the page uses. */
 class FakeElement {

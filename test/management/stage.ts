@@ -64,6 +64,8 @@ export const readIds = ({ json }: Answer) =>
 
 const faultSchema = z.strictObject({ error: z.strictObject({ message: z.string().min(10), code: z.string() }) });
 
+const counts = { received: 3, delivered: 2, pending: 0, rejected: 1, dropped: {}, sampledOut: 0, lagSeconds: 0 };
+
 /** Sets it up; it goes with the place. */
 export async function openStage(place: Place, more: Partial<ManagementParts> = {}): Promise<Stage> {
   const clock = { now: Date.parse("2026-03-01T12:00:00Z") };
@@ -94,6 +96,13 @@ export async function openStage(place: Place, more: Partial<ManagementParts> = {
       { name: "MANAGEMENT_TOKEN", value: "set", source: "environment" },
       { name: "DATABASE_PATH", value: undefined, source: "default" },
     ],
+    sinks: {
+      list: () => Promise.resolve([{ name: "file", target: "/data/exchanges.jsonl", counts }]),
+      hold: (name) => Promise.resolve(name === "file"),
+      resume: (name) => Promise.resolve(name === "file"),
+      replay: () => Promise.resolve(2),
+      deadLetters: () => Promise.resolve([{ sink: "file", seq: 1, id: "an-exchange", reason: "too large", at: 0 }]),
+    },
     trustedProxies: ["10.0.0.0/8"],
     now: () => clock.now,
     onFault: (error) => faults.push(error),
