@@ -93,6 +93,10 @@ test("every setting that a page names is one", () => {
 /** Names that belong to others: clients, the runtime, the tests and the benchmark. */
 const others = [
   "WEIR_SOAK_SECONDS",
+  "WEIR_TEST_POSTGRES",
+  "MANAGEMENT_API_BASE_URL",
+  "PROXY_TOKEN",
+  "WEIR_TOKEN",
   "NODE_EXTRA_CA_CERTS",
   "HTTPS_PROXY",
   "HTTP_PROXY",

@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Config } from "../config/config.ts";
+import { hideKeys } from "./child-arguments.ts";
 import { complain } from "./command.ts";
 import { isAlive, readPid } from "./pid-file.ts";
 import { ownCommand } from "./runtime-settings.ts";
@@ -50,9 +51,10 @@ export async function detach(
 }
 
 function startInBackground(args: readonly string[], logFile: string, output: number): Bun.Subprocess {
-  const child = Bun.spawn([...ownCommand(args)], {
+  const passed = hideKeys(args);
+  const child = Bun.spawn([...ownCommand(passed.args)], {
     // Its lines go to a file that it rotates itself; what the runtime says goes to the same.
-    env: { ...process.env, LOG_FILE: logFile },
+    env: { ...process.env, ...passed.env, LOG_FILE: logFile },
     stdio: ["ignore", output, output],
     detached: true,
   });

@@ -1,7 +1,14 @@
+export { auditCommand } from "./audit.ts";
+export { chatCommand } from "./chat.ts";
+export { completionCommand } from "./completion.ts";
+export { dbCommand } from "./db.ts";
 export { doctorCommand } from "./doctor.ts";
+export { manageCommand } from "./manage.ts";
+export { migrateCommand } from "./migrate.ts";
 export { mockCommand } from "./mock.ts";
 export { outboxCommand } from "./outbox.ts";
 export { reloadCommand } from "./reload.ts";
 export { runCommand } from "./run.ts";
 export { serveCommand } from "./serve.ts";
+export { setupCommand } from "./setup.ts";
 export { versionCommand } from "./version.ts";

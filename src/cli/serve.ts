@@ -78,12 +78,12 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const stop = drainOnSignal(app, log);
   if (worker !== undefined) endWithParent(stop);
   reloadOnHangup({ app, log, stop, load, ownPart });
-  announce(config, { app, management }, log);
   if (config.control.encryptionKeys.length === 0)
     log.warn(
       { database: config.control.database.driver },
       "provider keys are kept unsealed, because ENCRYPTION_KEY is not set",
     );
+  announce(config, { app, management }, log);
 }
 
 /** The options as the configuration knows them: `--log-level`. */

@@ -1,5 +1,6 @@
 import { extname, join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { hideKeys } from "./child-arguments.ts";
 import { complain } from "./command.ts";
 import { ownCommand } from "./runtime-settings.ts";
 
@@ -76,8 +77,9 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
   async function keepRunning(number: string): Promise<number> {
     for (;;) {
       const startedAt = performance.now();
-      const worker = Bun.spawn([...ownCommand(process.argv.slice(2))], {
-        env: { ...process.env, [workerVariable]: number },
+      const passed = hideKeys(process.argv.slice(2));
+      const worker = Bun.spawn([...ownCommand(passed.args)], {
+        env: { ...process.env, ...passed.env, [workerVariable]: number },
         stdio: ["ignore", "inherit", "inherit"],
       });
       running.add(worker);

@@ -61,7 +61,7 @@ export function createUpstreamHealth({
       await fetch(baseUrl, { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(probeTimeoutMs) });
       reachability.answered(baseUrl);
     } catch {
-      reachability.failed(baseUrl);
+      reachability.failed(baseUrl, false);
     }
   }
 }

@@ -8,7 +8,8 @@ test("the share of failed calls is that of the last minutes, and a probe is no c
   const reachability = createReachability(() => clock.now);
   expect(reachability.find(origin)).toBeUndefined();
   reachability.answered(origin);
-  expect(reachability.find(origin)).toEqual({ answeredAt: 0 });
+  reachability.failed(origin, false);
+  expect(reachability.find(origin)).toEqual({ answeredAt: 0, failedAt: 0 });
   for (const status of [200, 404, 500, 529]) reachability.answered(origin, status);
   expect(reachability.find(origin)?.errorRate).toBe(0.5);
   reachability.failed(origin);

@@ -10,7 +10,7 @@ export type OriginState = {
 export type Reachability = {
   /** A probe has no status, and is no call. */
   readonly answered: (origin: string, status?: number) => void;
-  readonly failed: (origin: string) => void;
+  readonly failed: (origin: string, isCall?: boolean) => void;
   readonly find: (origin: string) => OriginState | undefined;
 };
 
@@ -31,11 +31,11 @@ export function createReachability(elapsed: () => number): Reachability {
       state.answeredAt = now;
       if (status !== undefined) count(state, status >= 500);
     },
-    failed(origin) {
+    failed(origin, isCall = true) {
       const now = elapsed();
       const state = stateAt(origin, now);
       state.failedAt = now;
-      count(state, true);
+      if (isCall) count(state, true);
     },
     find(origin) {
       if (!states.has(origin)) return undefined;

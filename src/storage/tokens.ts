@@ -1,4 +1,4 @@
-import { createHmac, hash, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { Transaction } from "kysely";
 import type { Actor, AuditEvent } from "../domain/audit.ts";
@@ -65,7 +65,7 @@ export type TokenStore = ReturnType<typeof createTokenStore>;
 
 /** The SHA-256 of a token's text, which is all of it that is kept anywhere in memory. */
 export function digestToken(text: string): string {
-  return hash("sha256", text, "hex");
+  return Bun.SHA256.hash(text, "hex");
 }
 
 /** Creates the store of tokens. Nothing is ever deleted. */

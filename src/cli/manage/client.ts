@@ -1,0 +1,89 @@
+import { hc } from "hono/client";
+import { z } from "zod";
+import type { ManagementApi } from "../../management/management.ts";
+import { formatForeign } from "../format.ts";
+import { bypassProxy } from "../local-url.ts";
+import type { Connection } from "./connection.ts";
+import { ManageFault } from "./fault.ts";
+
+/** The management API of one gateway. */
+export type ManagementClient = {
+  readonly manage: ReturnType<typeof hc<ManagementApi>>["manage"];
+  /** Waits for an answer, and gives what it says where the API did what it was asked; throws a `ManageFault`. */
+  readonly ask: <T>(sending: Promise<Answer>, shape: z.ZodType<T>) => Promise<T>;
+};
+
+/** What every answer of it is, whatever it says. */
+type Answer = Pick<Response, "status" | "ok" | "headers" | "text">;
+
+/** What it is made of. */
+export type ManagementClientParts = Connection & { readonly version: string };
+
+/** An audit of years may take so long to be looked through. Milliseconds. */
+const answersWithinMs = 120_000;
+
+const faultSchema = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
+
+/** Creates a client; every request says that it comes from the command line. */
+export function createManagementClient({
+  baseUrl,
+  token,
+  tokenFrom,
+  version,
+}: ManagementClientParts): ManagementClient {
+  bypassProxy(baseUrl);
+  const send = (input: string | URL | Request, init?: RequestInit) =>
+    // Who follows a redirect would take the token there.
+    fetch(input, { ...init, redirect: "manual", signal: AbortSignal.timeout(answersWithinMs) });
+  const { manage } = hc<ManagementApi>(baseUrl, {
+    headers: { authorization: `Bearer ${token}`, "x-weir-origin": "cli", "user-agent": `weir/${version}` },
+    fetch: Object.assign(send, { preconnect: fetch.preconnect }),
+  });
+
+  return {
+    manage,
+    async ask(sending, shape) {
+      const { answer, text } = await receive(sending);
+      const read = answer.ok ? shape.safeParse(parse(text)) : undefined;
+      if (read?.success) return read.data;
+      throw readFault(answer, text);
+    },
+  };
+
+  async function receive(sending: Promise<Answer>): Promise<{ readonly answer: Answer; readonly text: string }> {
+    try {
+      const answer = await sending;
+      return { answer, text: await answer.text() };
+    } catch (error) {
+      throw new ManageFault(3, `${baseUrl} can't be reached (${describeFailure(error)}). ${advice}`, error);
+    }
+  }
+
+  function readFault(answer: Answer, text: string): ManageFault {
+    const { data } = faultSchema.safeParse(parse(text));
+    if (!data || data.error.code === "not_found") {
+      const place = answer.headers.get("location");
+      const what = place === null ? `${answer.status}` : `${answer.status}, to ${formatForeign(place)}`;
+      return new ManageFault(3, `${baseUrl} answers, but not as Weir's management API (${what}). ${advice}`);
+    }
+    const source = answer.status === 401 ? ` (this one came from ${tokenFrom})` : "";
+    return new ManageFault(1, formatForeign(data.error.message) + source);
+  }
+}
+
+const advice =
+  "Check that the gateway runs, and the address in --manage-api-base-url (MANAGEMENT_API_BASE_URL): it is that of MANAGEMENT_LISTEN_ADDR where the gateway has one, else the gateway's own";
+
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `no answer within ${answersWithinMs / 1000} s`;
+  return "code" in error && typeof error.code === "string" ? error.code : formatForeign(error.message);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
