@@ -2,7 +2,15 @@ import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { send } from "../wire/client.ts";
 import type { Header } from "../wire/upstream.ts";
-import { codeOf, expectStatus, managementToken, onEachDatabase, readAudit, useControl } from "./control.ts";
+import {
+  codeOf,
+  expectStatus,
+  type Managed,
+  managementToken,
+  onEachDatabase,
+  readAudit,
+  useControl,
+} from "./control.ts";
 
 /** What a route may answer without any credential. */
 const open = new Set(["GET /manage/openapi.json"]);
@@ -59,21 +67,21 @@ onEachDatabase((kind) => {
     }
   });
 
-  test("wrong credentials are slowed by their address, and each is an entry of the audit", async () => {
+  test("wrong credentials are slowed by their address, which holds up nobody else, and each is an entry of the audit", async () => {
     const ask = (address: string, authorization = "Bearer wrong") =>
       find().manage("GET", "/manage/projects", undefined, { authorization, headers: { "x-forwarded-for": address } });
-    const answers = [];
-    for (let tries = 0; tries < 40; tries += 1) answers.push(await ask("203.0.113.9"));
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401, 429]));
-    const slowed = answers.filter(({ status }) => status === 429);
-    expect(slowed.length).toBeGreaterThan(10);
-    for (const answer of slowed) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect((await ask("203.0.113.10")).status).toBe(401);
-    expect((await ask("203.0.113.11", `Bearer ${managementToken}`)).status).toBe(200);
+    for (let tries = 0; tries < 12; tries += 1) expect([401, 429]).toContain((await ask("203.0.113.9")).status);
+    const order: string[] = [];
+    const note = (what: string) => (answer: Managed) => void order.push(`${what} ${answer.status}`);
+    await Promise.all([
+      ask("203.0.113.9").then(() => order.push("the next guess")),
+      ask("203.0.113.9", `Bearer ${managementToken}`).then(note("the right token")),
+      ask("203.0.113.10").then(note("another address")),
+    ]);
+    expect(order.slice(0, 2).toSorted()).toEqual(["another address 401", "the right token 200"]);
     const entries = readAudit(await find().manage("GET", "/manage/audit?client_ip=203.0.113.9&limit=100"));
-    expect(entries.length).toBe(40);
-    expect(entries.every(({ outcome }) => outcome === "denied")).toBe(true);
-  });
+    expect(entries.filter(({ outcome }) => outcome === "denied").length).toBe(13);
+  }, 20_000);
 
   test("the scheme's letters don't matter, and no other place of the token opens the API", async () => {
     const { status } = await find().manage("GET", "/manage/projects", undefined, {
