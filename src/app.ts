@@ -193,6 +193,7 @@ export async function openApp({
     log.level = next.log.level;
     ({ plane, ownPaths, managementPaths } = prepared);
     config = next;
+    control.note({ action: "config.reload", outcome: "success", after: { from_next_start: kept } });
     return kept;
   }
 

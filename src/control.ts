@@ -16,6 +16,8 @@ export type Control = {
   readonly tokens: TokenBook;
   /** Tells the audit of a call that was not let in. */
   readonly deny: (arrival: Arrival, refusal: Refusal, peer: string) => void;
+  /** Tells the audit of something that the program itself did. */
+  readonly note: (event: AuditEvent) => void;
   /** Writes down what was counted, and closes the database. */
   readonly close: () => Promise<void>;
 };
@@ -65,6 +67,11 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
     findStore: () => store,
     tokens,
     deny: denials.tell,
+    note(event) {
+      store?.changes
+        .note({ name: "system", origin: "system" }, [event])
+        .catch((error: unknown) => trouble(error, "something that was done could not be told to the audit"));
+    },
     async close() {
       closing = true;
       endCleanup();

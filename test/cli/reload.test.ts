@@ -76,6 +76,7 @@ test("on SIGHUP providers, sinks and the log level change, what is under way goe
   expect(new Set(records.map((line) => (JSON.parse(line) as { id: string }).id)).size).toBe(records.length);
   expect(records.length).toBe(answers.length + 3);
   expect(linesOf(join(files(weir), "after.jsonl")).length).toBeGreaterThan(1);
+  expect(readFileSync(join(weir.dataDir, "audit.log"), "utf8")).toContain('"action":"config.reload"');
 }, 20_000);
 
 test("a configuration with faults, or whose sinks can't be opened, changes nothing, and the log says why", async () => {
