@@ -13,8 +13,15 @@ export function checkNames(
   const idle = new Map(
     replacedNames.map(({ name, fate, note }) => [name, fate === "no effect" ? (note ?? "") : undefined]),
   );
+  const refused = new Map(replacedNames.map(({ name, refused: values }) => [name, values]));
   for (const name of given) {
-    if (findVariable(name) === undefined || known.has(name)) continue;
+    const written = findVariable(name);
+    if (written === undefined || known.has(name)) continue;
+    const never = refused.get(name);
+    if (never?.values.includes(String(written).trim().toLowerCase())) {
+      report.fault(`${name} must not be "${String(written).trim()}", because ${never.why}. Leave it out`);
+      continue;
+    }
     const reason = idle.get(name);
     if (reason !== undefined) report.warn(`${name} has no effect here. ${reason.replaceAll("`", "")}`);
     const meant = findMeant(name, known);

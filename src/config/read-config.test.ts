@@ -284,3 +284,18 @@ test("any text in any variable and in the file is read without a throw", () => {
     { numRuns: 50 },
   );
 });
+
+test.each(["MASK_API_KEYS", "LLM_PROXY_ENFORCE_PROJECT_ACTIVE"])(
+  "%s=false, which would be unsafe, stops the start; true is only said to do nothing",
+  (name) => {
+    const read = (value: string) => readConfig({ env: { [name]: value } });
+    const refused = read("False");
+    expect(refused.kind === "faults" ? refused.faults : []).toEqual([
+      expect.stringMatching(new RegExp(`^${name} must not be "False", because .+ here\\. Leave it out$`)),
+    ]);
+    expect(read("true")).toMatchObject({
+      kind: "ok",
+      warnings: [expect.stringContaining(`${name} has no effect here`)],
+    });
+  },
+);

@@ -8,6 +8,8 @@ export type ReplacedName = {
   readonly fate: "works" | "alias" | "no effect";
   /** What is different; for what has no effect, the reason and what to do instead. */
   readonly note?: string;
+  /** Values that stop the start, since who sets them expects what would be wrong here; the reason completes "because". */
+  readonly refused?: { readonly values: readonly string[]; readonly why: string };
 };
 
 const [lfp, fuse, sofatutor, instawork] = [
@@ -123,7 +125,85 @@ export const replacedNames: readonly ReplacedName[] = [
     name: "MANAGEMENT_TOKEN",
     systems: [sofatutor],
     fate: "works",
-    note: "A call that carries it is refused; it starts without one.",
+    note: "It starts without one, and makes one then. A call that carries it is refused.",
+  },
+  {
+    name: "DB_DRIVER",
+    systems: [sofatutor],
+    fate: "works",
+    note: "`sqlite` or `postgres`, migrations for both; MySQL is not there.",
+  },
+  { name: "DATABASE_PATH", systems: [sofatutor], fate: "works" },
+  { name: "DATABASE_URL", systems: [sofatutor], fate: "works", note: "It counts with `DB_DRIVER=postgres` alone." },
+  { name: "DATABASE_POOL_SIZE", systems: [sofatutor], fate: "works" },
+  { name: "DATABASE_MAX_IDLE_CONNS", systems: [sofatutor], fate: "works" },
+  { name: "DATABASE_CONN_MAX_LIFETIME", systems: [sofatutor], fate: "works" },
+  {
+    name: "ENCRYPTION_KEY",
+    systems: [sofatutor],
+    fate: "works",
+    note: "Several may stand with commas between; setting, adding or rotating one leaves every token as it is.",
+  },
+  { name: "REQUIRE_ENCRYPTION_KEY", systems: [sofatutor], fate: "works" },
+  { name: "AUDIT_ENABLED", systems: [sofatutor], fate: "works" },
+  {
+    name: "AUDIT_LOG_FILE",
+    systems: [sofatutor],
+    fate: "works",
+    note: "Its mode is 0600, and its entries are chained.",
+  },
+  { name: "AUDIT_CREATE_DIR", systems: [sofatutor], fate: "works" },
+  { name: "AUDIT_STORE_IN_DB", systems: [sofatutor], fate: "works" },
+  { name: "TOKEN_CLEANUP_INTERVAL", systems: [sofatutor], fate: "works", note: "It did nothing there." },
+  {
+    name: "LLM_PROXY_ENFORCE_PROJECT_ACTIVE",
+    systems: [sofatutor],
+    fate: "no effect",
+    refused: { values: ["false", "0", "no", "off"], why: "deactivated projects never call here" },
+    note: "Deactivated projects never call, within a second and in every process; `false` is refused at start.",
+  },
+  {
+    name: "MASK_API_KEYS",
+    systems: [sofatutor],
+    fate: "no effect",
+    refused: { values: ["false", "0", "no", "off"], why: "keys are always masked here" },
+    note: "Keys are always masked; `false` is refused at start.",
+  },
+  {
+    name: "VALIDATE_API_KEY_FORMAT",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "A token's form and checksum are always checked; a provider's key may have any form.",
+  },
+  {
+    name: "LLM_PROXY_ACTIVE_CACHE_TTL",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "What is known of a project is looked after five times a second.",
+  },
+  {
+    name: "LLM_PROXY_ACTIVE_CACHE_MAX",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "What is kept is bounded by itself.",
+  },
+  {
+    name: "LLM_PROXY_API_KEY_CACHE_TTL",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "A changed key holds within a second.",
+  },
+  {
+    name: "LLM_PROXY_API_KEY_CACHE_MAX",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "What is kept is bounded by itself.",
+  },
+  {
+    name: "USAGE_STATS_BUFFER_SIZE",
+    systems: [sofatutor],
+    fate: "no effect",
+    note: "No use of a token is dropped, so there is no buffer to size.",
   },
   { name: "CORS_ALLOWED_ORIGINS", systems: [sofatutor], fate: "works" },
   { name: "ENABLE_METRICS", systems: [sofatutor], fate: "works" },
