@@ -114,6 +114,8 @@ export async function openApp({
     lost: () => telemetry?.state().lost ?? 0,
     restarts: () => telemetry?.state().restarts ?? 0,
     late: () => telemetry?.state().late ?? 0,
+    isDatabaseAlive: control.isAlive,
+    knownTokens: control.tokens.count,
   });
   const questions = {
     status: async () => telemetry?.ask("status"),
@@ -179,7 +181,7 @@ export async function openApp({
     const next = await createDataPlane(settings, parts);
     const about = { config: settings, version, health, telemetry: questions, cors: next.cors };
     const isReady = () => control.findStore() !== undefined;
-    const pages = createStatusPages({ ...about, isReady, draining: () => draining });
+    const pages = createStatusPages({ ...about, isReady, isDatabaseAlive: control.isAlive, draining: () => draining });
     const allPaths = createOwnPaths(pages, management.answer);
     if (!settings.control.listen) return { plane: next, ownPaths: allPaths, managementPaths: allPaths };
     const open = Object.entries(pages).filter(([path]) => !path.startsWith(settings.metrics.path));

@@ -13,6 +13,8 @@ import { startTokenCleanup } from "./storage/token-cleanup.ts";
 export type Control = {
   /** `undefined` as long as the database has never been reached. */
   readonly findStore: () => ControlStore | undefined;
+  /** Asks the database for a sign of life, at most every other second. */
+  readonly isAlive: () => Promise<boolean>;
   readonly tokens: TokenBook;
   /** Tells the audit of a call that was not let in. */
   readonly deny: (arrival: Arrival, refusal: Refusal, peer: string) => void;
@@ -26,6 +28,9 @@ export type Control = {
 export type ControlParts = { readonly config: ControlConfig; readonly clock: Clock; readonly trouble: TroubleLog };
 
 const retryAfterMs = 1_000;
+/** How long a sign of life holds, and how long it is waited for. Milliseconds. */
+const aliveForMs = 2_000;
+const aliveWithinMs = 1_000;
 
 /**
  * Opens the database and what is kept of it in memory; throws what the operator has to mend. A server that doesn't answer
@@ -36,6 +41,7 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
   let store: ControlStore | undefined;
   let endCleanup = () => {};
   let closing = false;
+  let asked = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve(false) };
   const need = (): ControlStore => {
     if (!store) throw new Error("The database has not been reached yet");
     return store;
@@ -65,6 +71,11 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
   }
   return {
     findStore: () => store,
+    isAlive() {
+      const at = clock.elapsed();
+      if (at - asked.at >= aliveForMs) asked = { at, answer: lookForLife() };
+      return asked.answer;
+    },
     tokens,
     deny: denials.tell,
     note(event) {
@@ -79,6 +90,14 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
       await store?.close();
     },
   };
+
+  async function lookForLife(): Promise<boolean> {
+    const answer = store?.tokens.changedSince(undefined).then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([answer ?? false, Bun.sleep(aliveWithinMs).then(() => false)]);
+  }
 
   async function open(): Promise<void> {
     store = await openControlStore({ ...config, now, onChanged: tokens.changed, onTrouble: trouble });

@@ -29,6 +29,7 @@ async function readHealth(telemetry: "on" | "off", answer: OutboxStatus | undefi
     cors: createCors([]),
     draining: () => false,
     isReady: () => true,
+    isDatabaseAlive: () => Promise.resolve(true),
   });
   return (await pages["/health"]?.(new Request("http://127.0.0.1/health"), () => "127.0.0.1"))?.json();
 }

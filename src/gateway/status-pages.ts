@@ -22,6 +22,8 @@ export type StatusPagesParts = {
   readonly draining: () => boolean;
   /** Whether everything was reached once that it needs. */
   readonly isReady: () => boolean;
+  /** Whether the database answers. */
+  readonly isDatabaseAlive: () => Promise<boolean>;
 };
 
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
@@ -33,6 +35,7 @@ export function createStatusPages({
   cors,
   draining,
   isReady,
+  isDatabaseAlive,
 }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
   const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
@@ -66,10 +69,10 @@ export function createStatusPages({
   };
 
   async function readHealth(): Promise<Response> {
-    const [upstream, status] = await Promise.all([readUpstreams(), telemetry.status()]);
+    const [upstream, status, alive] = await Promise.all([readUpstreams(), telemetry.status(), isDatabaseAlive()]);
     const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? config.telemetry.enabled;
     return Response.json({
-      status: failing || isAnyUnreachable(upstream) ? "degraded" : "ok",
+      status: failing || !alive || isAnyUnreachable(upstream) ? "degraded" : "ok",
       timestamp: new Date().toISOString(),
       version,
       providers: Object.fromEntries(
@@ -83,6 +86,7 @@ export function createStatusPages({
         telemetry: config.telemetry.enabled,
         durability: config.telemetry.durability,
       },
+      database: { driver: config.control.database.driver, status: alive ? "ok" : "unreachable" },
       ...(config.telemetry.enabled ? { telemetry: status ? writeStatus(status) : { status: "no_answer" } } : {}),
     });
   }

@@ -31,6 +31,8 @@ export type TokenBook = {
   readonly renew: (pass: Pass) => Pass | Promise<Pass>;
   /** Something was changed by this very process; it holds when this is done. */
   readonly changed: () => Promise<void>;
+  /** Tokens that are in it. */
+  readonly count: () => number;
   /** Writes down what was counted. */
   readonly close: () => Promise<void>;
 };
@@ -104,6 +106,7 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
         .catch((error: unknown) => onTrouble(error, "a request could not be given back to its token"));
     },
     renew: ({ digest }) => whenFresh(digest),
+    count: () => known.size,
     async changed() {
       stale = true;
       // What is being read may have been read before the change.

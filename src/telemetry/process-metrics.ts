@@ -7,6 +7,9 @@ export type ProcessFacts = {
   readonly lost: () => number;
   readonly restarts: () => number;
   readonly late: () => number;
+  readonly isDatabaseAlive: () => Promise<boolean>;
+  /** Tokens whose access is in memory. */
+  readonly knownTokens: () => number;
 };
 
 /** The metrics of the process. */
@@ -28,13 +31,13 @@ export function createProcessMetrics(facts: ProcessFacts): ProcessMetrics {
 async function createRegistry(facts: ProcessFacts, takeWorstLag: () => number): Promise<Registry> {
   const { Counter, Gauge, Registry: PrometheusRegistry } = await import("@prometheus-io/client");
   const registry = new PrometheusRegistry();
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
     void new Gauge({
       name,
       help,
       registers: [registry],
-      collect() {
-        this.set(read());
+      async collect() {
+        this.set(await read());
       },
     });
   const counter = (name: string, help: string, read: () => number) =>
@@ -59,6 +62,10 @@ async function createRegistry(facts: ProcessFacts, takeWorstLag: () => number): 
     "Captures whose bodies were shortened because the queue was full",
     () => facts.queue().bodiesDropped,
   );
+  gauge("weir_database_up", "1 where the database of projects and tokens answers", async () =>
+    (await facts.isDatabaseAlive()) ? 1 : 0,
+  );
+  gauge("weir_tokens_known", "Tokens that are checked without asking the database", facts.knownTokens);
   counter("weir_capture_lost_total", "Captures that were never recorded", facts.lost);
   counter(
     "weir_strict_timeouts_total",
