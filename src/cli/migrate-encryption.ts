@@ -33,7 +33,11 @@ async function reseal(
   const control = await loadControl(files);
   if (control.encryptionKeys.length === 0)
     refuse("ENCRYPTION_KEY must be set: 32 bytes in base64, such as `openssl rand -base64 32` gives");
-  const resealed = await onSecrets(control, (storage, vault) => work(openChanges(storage, control), vault, actor));
+  const resealed = await onSecrets(control, async (storage, vault) => {
+    const done = await work(openChanges(storage, control), vault, actor);
+    await storage.forgetReplaced();
+    return done;
+  });
   const { providerKeys, pepper, unreadable } = resealed;
   const done = providerKeys > 0 || pepper;
   const words = done

@@ -94,7 +94,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       return await respond(call, await forward(call, head));
     } catch (error) {
       if (!(error instanceof Refusal) && !(error instanceof ConsumerLeft)) parts.onFault(error, arrival.id);
-      if (seen.sentAt !== undefined && seen.grant?.pass && isUnreached(error)) tokens.giveBack(seen.grant.pass);
+      if (seen.sentAt !== undefined && seen.grant?.pass && isUnreached(error)) await tokens.giveBack(seen.grant.pass);
       if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
       await recorder.refused(arrival, { error, ...seen });
       return createRefusalResponse(error, arrival, seen.route);

@@ -105,7 +105,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         return undefined;
       } catch (error) {
         const { grant: { pass } = {}, sentAt } = seen;
-        if (pass && sentAt !== undefined && isOneRequest(seen.route) && isUnreached(error)) tokens.giveBack(pass);
+        if (pass && sentAt !== undefined && isOneRequest(seen.route) && isUnreached(error)) await tokens.giveBack(pass);
         if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
         await recorder.refused(arrival, { error, ...seen });
         return createRefusalResponse(error, arrival, seen.route);

@@ -223,14 +223,12 @@ test("of a life of ten requests ten are let go, however many ask at once", async
 });
 
 test("a request that never went upstream can be made again", async () => {
-  const { book, clock, mint } = await stage();
+  const { book, mint } = await stage();
   const { text } = await mint({ maxRequests: 1 });
   const pass = await book.find(text);
   await book.use(pass);
   expect(await codeOf(() => book.use(pass))).toBe("quota_exceeded");
-  book.giveBack(pass);
-  await Bun.sleep(20);
-  clock.time += 1_001;
+  await book.giveBack(pass);
   expect(await codeOf(() => book.use(pass))).toBeUndefined();
 });
 
@@ -239,7 +237,7 @@ test("uses of an unlimited token are written down together, and all of them at t
   const { text, token } = await mint();
   const pass = await book.find(text);
   for (let call = 0; call < 1000; call += 1) expect(book.use(pass)).toBeUndefined();
-  book.giveBack(pass);
+  await book.giveBack(pass);
   await book.close();
   expect(asked.filter((name) => name === "addUses")).toHaveLength(1);
   expect(await store.tokens.find(token.id)).toMatchObject({ requestCount: 999, lastUsedAt: expect.any(Number) });

@@ -25,8 +25,8 @@ export type TokenBook = {
   readonly check: (pass: Pass) => void;
   /** Counts one request, which goes upstream now; throws a `Refusal` where none is left. Only a counted life has to be waited for. */
   readonly use: (pass: Pass) => Promise<void> | undefined;
-  /** Takes back a request that never reached an upstream. */
-  readonly giveBack: (pass: Pass) => void;
+  /** Takes back a request that never reached an upstream; never rejects. */
+  readonly giveBack: (pass: Pass) => Promise<void>;
   /** The pass as it is now, with what was changed since; throws a `Refusal` where it may not call any more. */
   readonly renew: (pass: Pass) => Pass | Promise<Pass>;
   /** Something was changed by this very process; it holds when this is done. */
@@ -99,9 +99,9 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
       if (clock.elapsed() < pass.askAgainAt) throw refuse("quota_exceeded", pass);
       return spend(pass);
     },
-    giveBack({ token }) {
+    async giveBack({ token }) {
       if (token.maxRequests === undefined) return count(token.id, -1);
-      tokens
+      await tokens
         .giveBack(token.id)
         .catch((error: unknown) => onTrouble(error, "a request could not be given back to its token"));
     },

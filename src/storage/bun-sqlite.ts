@@ -24,6 +24,8 @@ export function openSqliteFile(path: string): Database {
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = NORMAL");
   database.run("PRAGMA foreign_keys = ON");
+  // What is replaced, a key that was sealed anew for instance, doesn't stay behind in the file.
+  database.run("PRAGMA secure_delete = ON");
   // From now on the driver waits, which stops no thread.
   database.run("PRAGMA busy_timeout = 0");
   return database;

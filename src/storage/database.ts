@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { Kysely, PostgresDialect, PostgresQueryCompiler, WithSchemaPlugin } from "kysely";
+import { Kysely, PostgresDialect, PostgresQueryCompiler, sql, WithSchemaPlugin } from "kysely";
 import { createBunSqliteDialect, openSqliteFile, openSqliteFileToRead } from "./bun-sqlite.ts";
 import { createPostgresPool } from "./postgres-pool.ts";
 import { storable } from "./storable-text.ts";
@@ -36,6 +36,8 @@ export type Storage = AsyncDisposable & {
   readonly slowDb: Kysely<Tables>;
   /** A number that differs once another connection has changed anything; `undefined` where only the tables tell. */
   readonly version: () => number | undefined;
+  /** Takes what was replaced out of SQLite's log; PostgreSQL does such things by itself, in its own time. */
+  readonly forgetReplaced: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -78,6 +80,7 @@ function openSqlite(path: string, { readOnly = false, answerWithinMs = sqliteWai
     changeDb,
     slowDb,
     version: () => version.get()?.data_version,
+    forgetReplaced: async () => void (await sql`pragma wal_checkpoint(truncate)`.execute(changeDb)),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -118,6 +121,7 @@ async function openPostgres(
     changeDb: db,
     slowDb,
     version: () => undefined,
+    forgetReplaced: () => Promise.resolve(),
     close,
     [Symbol.asyncDispose]: close,
   };
