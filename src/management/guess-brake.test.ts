@@ -10,7 +10,14 @@ function setUp(more: Partial<GuessBrakeParts> = {}) {
     waits.push(ms);
     return new Promise<void>((resolve) => ends.push(resolve));
   };
-  const brake = createGuessBrake({ now: () => clock.now, sleep, ...more });
+  const brake = createGuessBrake({
+    now: () => clock.now,
+    sleep,
+    free: 10,
+    firstWaitMs: 250,
+    longestWaitMs: 4_000,
+    ...more,
+  });
   const fail = (address: string, times: number) => Array.from({ length: times }, () => void brake.failed(address));
   const endAll = async () => {
     for (const end of ends.splice(0)) end();

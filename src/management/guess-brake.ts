@@ -31,10 +31,10 @@ type Record = { readonly failures: number; readonly last: number };
 export function createGuessBrake({
   now,
   sleep = Bun.sleep,
-  free = 10,
+  free = 20,
   withinMs = 60_000,
-  firstWaitMs = 250,
-  longestWaitMs = 4_000,
+  firstWaitMs = 100,
+  longestWaitMs = 1_000,
   maxClients = 10_000,
   maxWaiting = 16,
   maxWaitingOfAll = 1_000,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startWeir, type Weir } from "../weir.ts";
@@ -74,13 +74,15 @@ test("EXCHANGE_LOG=off writes no exchange to any file", async () => {
   });
 });
 
-test("TELEMETRY=off makes no outbox, no record and no data directory", async () => {
+test("TELEMETRY=off makes no outbox and no record", async () => {
   await withWeir({ TELEMETRY: "off" }, async (weir) => {
     const id = await ask(weir);
     expect(await (await fetch(`${weir.url}/health`)).json()).not.toHaveProperty("telemetry");
     expect((await fetch(`${weir.url}/metrics`)).status).toBe(200);
     await weir.stop();
-    expect(existsSync(weir.dataDir)).toBe(false);
+    const files = readdirSync(weir.dataDir);
+    expect(files).not.toContain("outbox.db");
+    for (const name of files) expect(readFileSync(join(weir.dataDir, name)).includes(id)).toBe(false);
     expect(weir.output()).not.toContain(id);
   });
 });
