@@ -59,13 +59,16 @@ test("each script names every command that help shows", async () => {
 });
 
 for (const shell of ["zsh", "fish"]) {
-  test.skipIf(Bun.which(shell) === null)(`${shell} can read its script`, async () => {
-    await using home = await makeHome();
-    const path = await home.write("script", (await home.weir(["completion", shell])).stdout);
-    const { code, stderr } = await run([shell, "-n", path], {
-      env: { PATH: process.env["PATH"] ?? "" },
-      cwd: home.path,
-    });
-    expect([code, stderr]).toEqual([0, ""]);
-  });
+  test.skipIf(Bun.which(shell) === null)(
+    `${shell} can read its script (skipped where there is no ${shell})`,
+    async () => {
+      await using home = await makeHome();
+      const path = await home.write("script", (await home.weir(["completion", shell])).stdout);
+      const { code, stderr } = await run([shell, "-n", path], {
+        env: { PATH: process.env["PATH"] ?? "" },
+        cwd: home.path,
+      });
+      expect([code, stderr]).toEqual([0, ""]);
+    },
+  );
 }
