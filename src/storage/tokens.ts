@@ -20,6 +20,7 @@ import { keyContext, readProject } from "./projects.ts";
 import { revokeTokens } from "./revoke-tokens.ts";
 import { readStored } from "./stored-json.ts";
 import type { Tables, TokenRow } from "./tables.ts";
+import { createTokenUses } from "./token-uses.ts";
 
 /** There is no such project. */
 export class ProjectUnknown extends Error {
@@ -38,9 +39,6 @@ export type TokenAccess = {
   /** The project's keys in the clear, by provider; `undefined` for one that can't be unsealed. */
   readonly keys: ReadonlyMap<string, string | undefined>;
 };
-
-/** Uses of a token that were counted elsewhere. */
-export type TokenUses = { readonly id: TokenId; readonly count: number; readonly lastUsedAt: number };
 
 /** What the store of tokens is made of. */
 export type TokenStoreParts = {
@@ -71,6 +69,7 @@ export function digestToken(text: string): string {
 /** Creates the store of tokens. Nothing is ever deleted. */
 export function createTokenStore({ storage: { db }, changes, vault, pepper, now }: TokenStoreParts) {
   return {
+    ...createTokenUses({ db, now }),
     /** The latest first. */
     async list({ projectId, isActive, expiresBefore }: TokenFilter, page: Page): Promise<Paged<Token>> {
       let query = db
@@ -208,51 +207,6 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
         project: readProject(project, keys),
         keys: new Map(keys.map(({ provider, sealed }) => [provider, tryUnseal(row.project_id, provider, sealed)])),
       };
-    },
-    /** Takes one of a token's requests; false where none is left or it may not call any more. */
-    async spend(id: TokenId): Promise<boolean> {
-      const at = now();
-      const { numUpdatedRows } = await db
-        .updateTable("tokens")
-        .set((table) => ({ request_count: table("request_count", "+", 1), last_used_at: at }))
-        .where("id", "=", id)
-        .where("is_active", "=", 1)
-        .where((table) => table.or([table("expires_at", "is", null), table("expires_at", ">", at)]))
-        .where((table) =>
-          table.or([table("max_requests", "is", null), table("request_count", "<", table.ref("max_requests"))]),
-        )
-        .executeTakeFirstOrThrow();
-      return numUpdatedRows > 0n;
-    },
-    /** Gives a request back that never went upstream. */
-    async giveBack(id: TokenId): Promise<void> {
-      await db
-        .updateTable("tokens")
-        .set((table) => ({ request_count: table("request_count", "-", 1) }))
-        .where("id", "=", id)
-        .where("request_count", ">", 0)
-        .execute();
-    },
-    /** Adds uses that were counted in memory. */
-    async addUses(uses: readonly TokenUses[]): Promise<void> {
-      // In one order everywhere, so that two processes never wait for each other.
-      const sorted = uses.toSorted((one, other) => (one.id < other.id ? -1 : 1));
-      await db.transaction().execute(async (trx) => {
-        for (const { id, count, lastUsedAt } of sorted)
-          await trx
-            .updateTable("tokens")
-            .set((table) => ({
-              request_count: table("request_count", "+", count),
-              last_used_at: table
-                .case()
-                .when("last_used_at", ">", lastUsedAt)
-                .then(table.ref("last_used_at"))
-                .else(lastUsedAt)
-                .end(),
-            }))
-            .where("id", "=", id)
-            .execute();
-      });
     },
     /** What was changed after a change of that number, in any process, and the number of the last one, which is all where none is given. */
     async changedSince(epoch: number | undefined): Promise<{
