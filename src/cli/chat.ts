@@ -110,6 +110,7 @@ async function answerOnce(text: string, line: Line, choice: Choice, options: Cha
   const reply = await ask([{ role: "user", text }], { line, choice, options, signal: stop.signal });
   if (options.json) console.log(JSON.stringify(toJson(reply, choice)));
   complain(describeEnding(reply));
+  await written();
   process.exit(codeOf(reply));
 }
 
@@ -131,6 +132,11 @@ async function ask(
   if (options.verbose)
     complain([`${((performance.now() - startedAt) / 1000).toFixed(1)} s, exchange ${reply.exchangeId ?? "unknown"}`]);
   return reply;
+}
+
+/** Waits until a slow reader has everything: the end of the program would take away what still waits. */
+function written(): Promise<void> {
+  return new Promise((resolve) => process.stdout.write("", () => resolve()));
 }
 
 /** A model's words must not be orders to the terminal. */
