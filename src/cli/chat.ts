@@ -110,7 +110,7 @@ async function answerOnce(text: string, line: Line, choice: Choice, options: Cha
   const reply = await ask([{ role: "user", text }], { line, choice, options, signal: stop.signal });
   if (options.json) console.log(JSON.stringify(toJson(reply, choice)));
   complain(describeEnding(reply));
-  await written();
+  await drained();
   process.exit(codeOf(reply));
 }
 
@@ -135,7 +135,7 @@ async function ask(
 }
 
 /** Waits until a slow reader has everything: the end of the program would take away what still waits. */
-function written(): Promise<void> {
+function drained(): Promise<void> {
   return new Promise((resolve) => process.stdout.write("", () => resolve()));
 }
 

@@ -18,8 +18,8 @@ export function checkNames(
     const written = findVariable(name);
     if (written === undefined || known.has(name)) continue;
     const never = refused.get(name);
-    if (never?.values.includes(String(written).trim().toLowerCase())) {
-      report.fault(`${name} must not be "${String(written).trim()}", because ${never.why}. Leave it out`);
+    if (never?.values.includes(written.trim().toLowerCase())) {
+      report.fault(`${name} must not be "${written.trim()}", because ${never.why}. Leave it out`);
       continue;
     }
     const reason = idle.get(name);
