@@ -12,6 +12,7 @@ import { openOwnServer } from "./gateway/own-server.ts";
 import { openServer } from "./gateway/server.ts";
 import { createStatusPages } from "./gateway/status-pages.ts";
 import { createUnderWay } from "./gateway/under-way.ts";
+import { createClientAddress } from "./lib/client-address.ts";
 import type { Log } from "./lib/log.ts";
 import { createTroubleLog } from "./lib/trouble-log.ts";
 import { createLazyManagement } from "./management/lazy-management.ts";
@@ -68,6 +69,7 @@ export async function openApp({
 }: AppParts): Promise<App> {
   let config = first;
   let draining = false;
+  let findClientAddress = createClientAddress(config.trustedProxies);
   const telemetry = config.telemetry.enabled
     ? await openTelemetry({
         settings: workerSettings(config, version),
@@ -93,7 +95,10 @@ export async function openApp({
     relays: new Set(),
     tokens: control.tokens,
     managementToken,
-    onDenied: (arrival, refusal) => control.deny(arrival, refusal, server.peer(arrival.request)),
+    onDenied(arrival, refusal) {
+      const peer = server.peer(arrival.request);
+      control.deny(arrival, refusal, findClientAddress(peer, arrival.headers["x-forwarded-for"] ?? null));
+    },
     breakOff: (request) => server.breakOff(request),
     onBegin: (beginning) => log.debug(beginning, "exchange began"),
     onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
@@ -195,6 +200,7 @@ export async function openApp({
     log.level = next.log.level;
     ({ plane, ownPaths, managementPaths } = prepared);
     config = next;
+    findClientAddress = createClientAddress(next.trustedProxies);
     control.note({ action: "config.reload", outcome: "success", after: { from_next_start: kept } });
     return kept;
   }
