@@ -110,7 +110,7 @@ async function answerOnce(text: string, line: Line, choice: Choice, options: Cha
   const reply = await ask([{ role: "user", text }], { line, choice, options, signal: stop.signal });
   if (options.json) console.log(JSON.stringify(toJson(reply, choice)));
   complain(describeEnding(reply));
-  await drained();
+  await endOutput();
   process.exit(codeOf(reply));
 }
 
@@ -134,9 +134,9 @@ async function ask(
   return reply;
 }
 
-/** Waits until a slow reader has everything: the end of the program would take away what still waits. */
-function drained(): Promise<void> {
-  return new Promise((resolve) => process.stdout.write("", () => resolve()));
+/** Ends the output when a slow reader has everything: the end of the program would take away what still waits. */
+function endOutput(): Promise<void> {
+  return new Promise((resolve) => process.stdout.end(() => resolve()));
 }
 
 /** A model's words must not be orders to the terminal. */

@@ -78,6 +78,25 @@ test("a message on the standard input may be long and have many lines, and a tok
   expect([open.code, open.stderr]).toEqual([0, matching(/^warning: the value of --token stands in the arguments/)]);
 }, 20_000);
 
+test("whoever reads slowly gets the answer whole", async () => {
+  const message = "x".repeat(200_000);
+  const child = Bun.spawn([...home.command("chat", "--url", weir.url, "--model", "mock-echo")], {
+    cwd: home.path,
+    env: { ...home.env, PROXY_TOKEN: gateKey },
+    stdin: new TextEncoder().encode(`${message} last`),
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  let heard = 0;
+  let end = "";
+  for await (const bytes of child.stdout) {
+    heard += bytes.length;
+    end = new TextDecoder().decode(bytes.slice(-20));
+    await Bun.sleep(50);
+  }
+  expect([await child.exited, heard > message.length, end]).toEqual([0, true, matching(/last/)]);
+}, 20_000);
+
 test("a provider of the configuration file speaks its dialect where the configuration is at hand", async () => {
   await using other = await makeHome({
     "weir.yaml": `port: ${weir.port}\nproviders: { second: { base_url: "${mock.url}", dialect: anthropic } }`,
