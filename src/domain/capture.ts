@@ -53,6 +53,10 @@ export type CaptureFacts = {
   readonly tokenId?: string;
   /** Whom the token was made for. */
   readonly userId?: string;
+  /** Something was reserved for it, which its real usage and cost take the place of. */
+  readonly metered?: true;
+  /** The answer was one that had been kept. */
+  readonly cache?: "hit";
   /** Nobody we know sent it: it is recorded without bodies, and may be counted together with others. */
   readonly anonymous?: true;
 };

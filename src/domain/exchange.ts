@@ -110,6 +110,10 @@ export type Exchange = {
   readonly cost_nano_usd?: string;
   readonly cost?: Cost;
   readonly unpriced?: true;
+  /** The answer was one that had been kept, which costs nothing. */
+  readonly cache?: "hit";
+  /** What a kept answer would have cost; nano-dollars as text. */
+  readonly saved_nano_usd?: string;
   /** `input`, `output` and `parameters` were given up because the outbox ran out of room. */
   readonly bodies_shed?: true;
   readonly attribution: Attribution;

@@ -1,3 +1,5 @@
+import type { Budget } from "./budget.ts";
+import type { LimitFigures } from "./limits.ts";
 import type { Policy } from "./policy.ts";
 
 /** A project's id, a UUID v7. */
@@ -13,6 +15,10 @@ export type ProjectSettings = {
   readonly streamErrorEvent?: boolean;
   readonly onDisconnect?: "cancel" | "drain";
   readonly validate?: boolean;
+  /** `off` keeps no answer of its calls and gives none; seconds keep answers to POST for so long though the consumer doesn't ask for it. */
+  readonly cache?: "off" | number;
+  /** What of its calls is kept in the exchange log. */
+  readonly exchangeLog?: "full" | "metadata" | "off";
 };
 
 /** Anything about a project or a token, as JSON, for its owner. */
@@ -32,6 +38,8 @@ export type Project = {
   readonly metadata: Metadata;
   readonly policy: Policy;
   readonly settings: ProjectSettings;
+  readonly limits?: LimitFigures;
+  readonly budgets?: readonly Budget[];
 };
 
 /** A project to be. */

@@ -1,3 +1,5 @@
+import type { Budget } from "./budget.ts";
+import type { LimitFigures } from "./limits.ts";
 import type { Metadata, ProjectId } from "./project.ts";
 
 /** A token's id, a UUID v7; it says nothing of the token's text. */
@@ -26,6 +28,8 @@ export type Token = {
   /** Globs; absent where every model may be used. */
   readonly allowedModels?: readonly string[];
   readonly metadata: Metadata;
+  readonly limits?: LimitFigures;
+  readonly budgets?: readonly Budget[];
 };
 
 /** A token to be. */

@@ -1,0 +1,2 @@
+/** What a request will probably take, before anybody has counted it. LLM tokens. */
+export type Estimate = { readonly input: number; readonly output: number };
