@@ -148,6 +148,12 @@ const exchangeSchema = z
       .describe("Absent where there is no price, and then unpriced is true, or nothing to pay."),
     cost: cost.optional(),
     unpriced: z.literal(true).optional(),
+    cache: z.literal("hit").optional().describe("The answer was one that had been kept, which costs nothing."),
+    saved_nano_usd: z
+      .string()
+      .regex(/^\d+$/)
+      .optional()
+      .describe("What a kept answer would have cost, in nano-dollars."),
     bodies_shed: z.literal(true).optional().describe("Input, output and parameters were given up for want of room."),
     attribution,
     project_id: z.string().optional(),
