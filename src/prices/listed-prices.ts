@@ -1,46 +1,44 @@
-import type * as genaiPrices from "@pydantic/genai-prices";
-import type { ConditionalPrice, ModelInfo, ModelPrice } from "@pydantic/genai-prices";
-import { multiply, readDecimal, type Decimal } from "./decimal.ts";
+import { isDeepStrictEqual } from "node:util";
+import { multiply, readDecimal, type Decimal } from "../lib/decimal.ts";
 import { modelNames } from "./model-names.ts";
+import {
+  findModel,
+  type ListedModel,
+  type ListedPrice,
+  type ListedPrices,
+  type PriceData,
+  type PriceTime,
+} from "./price-data.ts";
 import type { Listing, Rate, RateCard } from "./rate-card.ts";
 
-/** The release of `@pydantic/genai-prices` whose data this program carries. */
-export const listedPricesVersion = "0.1.8";
-
-/** Finds a model in the bundled price data: in its provider's own list, else by the model's name alone. */
-export function findListedPrice(provider: string | undefined, model: string): Listing | undefined {
+/** Finds a model in the price data: in its provider's own list, else by the model's name alone. */
+export function findListedPrice(data: PriceData, provider: string | undefined, model: string): Listing | undefined {
   const names = modelNames(model);
-  // The one built-in provider that the price data knows by another name.
-  const own = provider === "gemini" ? "google" : provider;
+  const own = provider === undefined ? undefined : listNameOf(provider);
   for (const { name } of names) {
-    const found = own === undefined ? undefined : find(own, name);
+    const found = own === undefined ? undefined : find(data, own, name);
     if (found !== undefined) return found;
   }
   for (const { name, provider: named } of names) {
-    const found = find(named, name);
+    const found = find(data, named, name);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** The data is megabytes, which a gateway that has nothing to price yet doesn't hold. */
-function load(): typeof genaiPrices {
-  // Only `require` loads in the middle of a synchronous function; it does so once.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-require-imports
-  return require("@pydantic/genai-prices") as typeof genaiPrices;
+/** The name that the price data has for a provider. */
+export function listNameOf(provider: string): string {
+  return provider === "gemini" ? "google" : provider;
 }
 
-function find(provider: string | undefined, name: string): Listing | undefined {
-  try {
-    const found = load().calcPrice({}, name, provider === undefined ? {} : { providerId: provider });
-    return found === null ? undefined : toListing(found.provider.id, found.model);
-  } catch {
-    // The library throws where its own data contradicts itself; such a model has no price.
-    return undefined;
-  }
+function find(data: PriceData, provider: string | undefined, name: string): Listing | undefined {
+  const list = data.findProvider(provider === undefined ? { modelId: name } : { providerId: provider });
+  const found = list === undefined ? undefined : findModel(data, list, name);
+  return list === undefined || found === undefined ? undefined : toListing(data, list.id, found, name);
 }
 
-function toListing(provider: string, model: ModelInfo): Listing {
+/** A model of the price data as a listing. */
+export function toListing({ version }: PriceData, provider: string, model: ListedModel, matched: string): Listing {
   const periods = toPeriods(model.prices).map(({ constraint, prices }) => ({
     holds: toCondition(constraint),
     card: toCard(provider, model.id, prices),
@@ -48,22 +46,29 @@ function toListing(provider: string, model: ModelInfo): Listing {
   return {
     provider,
     model: model.id,
+    matched,
     source: "genai-prices",
-    version: listedPricesVersion,
+    version,
     // Later rows come first, as the data's own rule has it; before all of them the first row holds.
     at: (time) => (periods.findLast((period) => period.holds(time)) ?? periods[0])?.card,
   };
 }
 
-function toPeriods(prices: ModelInfo["prices"]): readonly ConditionalPrice[] {
-  return Array.isArray(prices) ? prices : [{ prices }];
+type Period = { readonly constraint?: PriceTime | undefined; readonly prices: ListedPrices };
+
+function toPeriods(prices: ListedModel["prices"]): readonly Period[] {
+  return isPeriods(prices) ? prices : [{ prices }];
+}
+
+function isPeriods(prices: ListedModel["prices"]): prices is readonly Period[] {
+  return Array.isArray(prices);
 }
 
 const dayMs = 86_400_000;
 
-function toCondition(constraint: ConditionalPrice["constraint"]): (time: number) => boolean {
+function toCondition(constraint: PriceTime | undefined): (time: number) => boolean {
   if (constraint === undefined) return () => true;
-  if (constraint.type === "start_date") {
+  if ("start_date" in constraint) {
     const start = Date.parse(constraint.start_date);
     return (time) => time >= start;
   }
@@ -79,7 +84,7 @@ function timeOfDay(text: string): number {
   return (Date.parse(`1970-01-01T${text}`) + dayMs) % dayMs;
 }
 
-function toCard(provider: string, model: string, prices: ModelPrice): RateCard {
+function toCard(provider: string, model: string, prices: ListedPrices): RateCard {
   if (Object.keys(prices).length === 0) return isFree(provider, model) ? { rates: {}, free: true } : { rates: {} };
   const input = toRate(prices["input_mtok"]);
   const output = toRate(prices["output_mtok"]);
@@ -93,14 +98,20 @@ function toCard(provider: string, model: string, prices: ModelPrice): RateCard {
     // Where writes are billed apart, one for an hour is dearer than one for five minutes: never guess it from that.
     input_cache_write_1h: toRate(prices["cache_write_1h_mtok"]) ?? (write === undefined ? input : undefined),
     input_audio: toRate(prices["input_audio_mtok"]) ?? sound.input,
-    input_image: toRate(prices["input_image_mtok"]) ?? input,
+    input_image: toPictureRate(prices["input_image_mtok"], prices["input_video_mtok"], input),
     output,
     output_reasoning: toRate(prices["output_reasoning_mtok"]) ?? output,
     output_audio: toRate(prices["output_audio_mtok"]) ?? sound.output,
-    output_image: toRate(prices["output_image_mtok"]) ?? output,
+    output_image: toPictureRate(prices["output_image_mtok"], prices["output_video_mtok"], output),
     requests: toRate(prices["web_searches_kcount"], thousand),
   };
   return fee === undefined ? { rates } : { rates, fee };
+}
+
+/** One bucket holds pictures and moving ones: where they differ in price, it has none. */
+function toPictureRate(still: ListedPrice | undefined, moving: ListedPrice | undefined, text: Rate | undefined) {
+  if (still === undefined) return toRate(moving) ?? text;
+  return moving === undefined || isDeepStrictEqual(still, moving) ? toRate(still) : undefined;
 }
 
 /** Models whose audio costs many times their text, which the data doesn't say. */
@@ -113,7 +124,7 @@ function isFree(provider: string, model: string): boolean {
 
 const thousand: Decimal = { units: 1000n, scale: 0 };
 
-function toRate(price: ModelPrice[string], factor?: Decimal): Rate | undefined {
+function toRate(price: ListedPrices[string], factor?: Decimal): Rate | undefined {
   if (price === undefined) return undefined;
   const { base, tiers } = typeof price === "number" ? { base: price, tiers: [] } : price;
   const read = (value: number) => {

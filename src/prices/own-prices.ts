@@ -1,85 +1,100 @@
+import { hash } from "node:crypto";
+import type { OwnPrice, OwnPrices, OwnRates } from "../domain/own-prices.ts";
 import type { UsageBucket } from "../domain/usage.ts";
-import { readDecimal, type Decimal } from "./decimal.ts";
+import { readDecimal } from "../lib/decimal.ts";
+import { compileGlobs } from "../lib/glob.ts";
 import { modelNames } from "./model-names.ts";
 import type { Listing, Rate, RateCard } from "./rate-card.ts";
 
-/** USD for a million, as decimal text or a number. */
-type Usd = string | number;
-
-/** Prices by what is counted. */
-type OwnRates = {
-  readonly input?: Usd;
-  readonly output?: Usd;
-  readonly cache_read?: Usd;
-  readonly cache_write_5m?: Usd;
-  readonly cache_write_1h?: Usd;
-  readonly input_audio?: Usd;
-  readonly input_image?: Usd;
-  readonly reasoning?: Usd;
-  readonly output_audio?: Usd;
-  readonly output_image?: Usd;
-  /** Calls of server tools, per million. */
-  readonly requests?: Usd;
+/** An operator's own prices, and names for what has one. */
+export type OwnPriceBook = {
+  /** The name that a model is priced by: that of its alias, else its own. */
+  readonly nameOf: (model: string) => string;
+  /** Its rows, the one that comes first in front. */
+  readonly find: (provider: string | undefined, model: string) => readonly Listing[];
+  /** Every row, in that order. */
+  readonly list: () => readonly Listing[];
 };
 
-/** What an operator says that a model costs. */
-export type OwnPrice = OwnRates & {
-  /** Only where this provider serves it. */
-  readonly provider?: string;
-  /** The day, in UTC, from which it holds: `2026-01-01`. */
-  readonly from?: string;
-  /** What changes above so many LLM tokens of input. */
-  readonly tiers?: readonly (OwnRates & { readonly above: number })[];
-};
+type Row = { readonly matches: (name: string) => boolean; readonly listing: Listing };
 
-/** Prices and names that an operator has set; a model's name may be a glob. */
-export type OwnPrices = {
-  readonly models?: Readonly<Record<string, OwnPrice>>;
-  /** A name of the operator's own for a name that has a price. */
-  readonly aliases?: Readonly<Record<string, string>>;
-};
+/** Creates the look-up in an operator's prices, which were checked when the configuration was read. */
+export function createOwnPrices({ models, aliases }: OwnPrices): OwnPriceBook {
+  const rows: readonly Row[] = exactFirst(Object.entries(models)).flatMap(([name, prices]) =>
+    inOrder(prices).map((price) => ({ matches: toMatcher(name), listing: toListing(name, price) })),
+  );
+  const names = exactFirst(Object.entries(aliases)).map(([alias, name]) => ({ matches: toMatcher(alias), name }));
 
-/** Reads an operator's prices once; throws where one is no price. */
-export function createOwnPrices({ models = {} }: OwnPrices) {
-  const rows = Object.entries(models).map(([name, price]) => ({
-    matches: toGlob(name),
-    provider: price.provider,
-    listing: toListing(name, price),
-  }));
-  return (provider: string | undefined, model: string): Listing | undefined => {
-    const names = [{ name: model }, ...modelNames(model)];
-    return rows.find(
-      (row) =>
-        (row.provider === undefined || row.provider === provider) && names.some(({ name }) => row.matches.test(name)),
-    )?.listing;
+  return {
+    nameOf: (model) => names.find(({ matches }) => matches(model.toLowerCase()))?.name ?? model,
+    find(provider, model) {
+      const found = new Map<Row, Listing>();
+      // The closest name first: a row for a dated model comes before the one without its date.
+      for (const { name } of [{ name: model.toLowerCase() }, ...modelNames(model)])
+        for (const row of rows) {
+          const { provider: only } = row.listing;
+          if (found.has(row) || (only !== undefined && only !== provider)) continue;
+          if (row.matches(name)) found.set(row, { ...row.listing, matched: name });
+        }
+      return [...found.values()];
+    },
+    list: () => rows.map(({ listing }) => listing),
   };
+}
+
+function exactFirst<T>(entries: readonly (readonly [string, T])[]): readonly (readonly [string, T])[] {
+  return entries.toSorted(([a], [b]) => Number(a.includes("*")) - Number(b.includes("*")));
+}
+
+function toMatcher(pattern: string): (name: string) => boolean {
+  return compileGlobs([pattern.toLowerCase()]).matches;
+}
+
+/** Of one name's rows those for a provider come first, and then the latest. */
+function inOrder(prices: readonly OwnPrice[]): readonly OwnPrice[] {
+  const rank = ({ provider }: OwnPrice) => (provider === undefined ? 1 : 0);
+  return prices.toSorted((a, b) => rank(a) - rank(b) || (b.from ?? "").localeCompare(a.from ?? ""));
 }
 
 function toListing(name: string, price: OwnPrice): Listing {
-  const from = price.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(price.from);
-  if (Number.isNaN(from)) throw new RangeError(`prices.models.${name}.from must be a day like 2026-01-31`);
-  const card = toCard(name, price);
-  return { model: name, source: "config", at: (time) => (time >= from ? card : undefined) };
+  const { provider, from } = price;
+  const card = toCard(price);
+  const since = from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from);
+  const version = hash(
+    "sha256",
+    JSON.stringify([name, Object.entries(price).toSorted(([a], [b]) => a.localeCompare(b))]),
+    "hex",
+  ).slice(0, 8);
+  return {
+    ...(provider === undefined ? {} : { provider }),
+    model: name,
+    matched: name,
+    source: "config",
+    version: from === undefined ? version : `${from}+${version}`,
+    at: (time) => (time >= since ? card : undefined),
+  };
 }
 
-function toCard(name: string, price: OwnPrice): RateCard {
+function toCard(price: OwnPrice): RateCard {
   const rate = (member: keyof OwnRates): Rate | undefined => {
-    const base = price[member];
+    const base = toDecimal(price[member]);
     if (base === undefined) return undefined;
     const tiers = (price.tiers ?? []).flatMap((tier) => {
-      const tierPrice = tier[member];
-      return tierPrice === undefined ? [] : [{ above: tier.above, price: toUsd(name, member, tierPrice) }];
+      const tierPrice = toDecimal(tier[member]);
+      return tierPrice === undefined ? [] : [{ above: tier.above, price: tierPrice }];
     });
-    return { base: toUsd(name, member, base), tiers: tiers.toSorted((a, b) => a.above - b.above) };
+    return { base, tiers: tiers.toSorted((a, b) => a.above - b.above) };
   };
   const input = rate("input");
   const output = rate("output");
-  const write = rate("cache_write_5m") ?? input;
+  const write = rate("cache_write_5m");
+  const fee = rate("per_request");
   const rates: Readonly<Record<UsageBucket, Rate | undefined>> = {
     input,
     input_cached: rate("cache_read") ?? input,
-    input_cache_write_5m: write,
-    input_cache_write_1h: rate("cache_write_1h") ?? write,
+    input_cache_write_5m: write ?? input,
+    // Where writes are billed apart, one for an hour is dearer than one for five minutes: never guess it from that.
+    input_cache_write_1h: rate("cache_write_1h") ?? (write === undefined ? input : undefined),
     input_audio: rate("input_audio") ?? input,
     input_image: rate("input_image") ?? input,
     output,
@@ -88,19 +103,9 @@ function toCard(name: string, price: OwnPrice): RateCard {
     output_image: rate("output_image") ?? output,
     requests: rate("requests"),
   };
-  return { rates };
+  return fee === undefined ? { rates } : { rates, fee };
 }
 
-function toUsd(name: string, member: string, value: Usd): Decimal {
-  const decimal = readDecimal(value);
-  if (decimal !== undefined) return decimal;
-  throw new RangeError(`prices.models.${name}.${member} must be USD per million, such as 0.95, not ${String(value)}`);
-}
-
-/** `*` stands for anything but `/`, `**` for anything. */
-function toGlob(pattern: string): RegExp {
-  const source = pattern
-    .split(/(\*\*|\*)/)
-    .map((part) => (part === "**" ? ".*" : part === "*" ? "[^/]*" : part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")));
-  return new RegExp(`^${source.join("")}$`, "i");
+function toDecimal(usd: string | undefined) {
+  return usd === undefined ? undefined : readDecimal(usd);
 }

@@ -3,7 +3,7 @@ import { calcPrice } from "@pydantic/genai-prices";
 import * as fc from "fast-check";
 import packageJson from "../../package.json" with { type: "json" };
 import { sumUsage, usageBuckets, type Usage, type UsageBuckets } from "../domain/usage.ts";
-import { listedPricesVersion } from "./listed-prices.ts";
+import { bundledPrices } from "./bundled-prices.ts";
 import { createPriceBook, type PriceQuestion } from "./price-book.ts";
 
 const at = Date.UTC(2026, 5, 1);
@@ -19,7 +19,7 @@ function nanoUsd(question: Omit<PriceQuestion, "at"> & { readonly at?: number },
 }
 
 test("the version of the price data is that of the package", () => {
-  expect(packageJson.dependencies["@pydantic/genai-prices"]).toBe(listedPricesVersion);
+  expect(packageJson.dependencies["@pydantic/genai-prices"]).toBe(bundledPrices.version);
 });
 
 test("an OpenAI answer is priced by cached and reasoning buckets, line by line", () => {
@@ -34,7 +34,7 @@ test("an OpenAI answer is priced by cached and reasoning buckets, line by line",
     nanoUsd: 130_000n,
     cost: {
       source: "genai-prices",
-      version: listedPricesVersion,
+      version: bundledPrices.version,
       model: "gpt-4o",
       lines: [
         { bucket: "input", quantity: 12, usd_per_million: "2.5", nano_usd: "30000" },
@@ -216,25 +216,92 @@ test("an operator's own price comes first, from its day on and in tiers, and hol
   const own = createPriceBook({
     own: {
       models: {
-        "kimi-k2.6": { provider: "kimi", input: 0.95, output: "4", cache_read: 0.16, cache_write_5m: 0 },
-        "house-**": { input: "0.000000001", output: 1, tiers: [{ above: 100, output: 2 }] },
-        "gpt-4o": { input: 1, output: 1, from: "2026-01-01" },
+        "kimi-k2.6": [{ provider: "kimi", input: "0.95", output: "4", cache_read: "0.16", cache_write_5m: "0" }],
+        "house-**": [{ input: "0.000000001", output: "1", tiers: [{ above: 100, output: "2" }] }],
+        "gpt-4o": [{ input: "1", output: "1", from: "2026-01-01" }],
       },
-      aliases: { "my-gpt": "gpt-4o" },
+      aliases: { "my-gpt": "gpt-4o", "team-*": "gpt-4o" },
     },
   });
   const usage = used({ input: 100, input_cached: 100, input_cache_write_5m: 100, output: 10 });
   expect(nanoUsd({ provider: "kimi", model: "kimi-k2.6", usage }, own)).toBe(95_000n + 16_000n + 0n + 40_000n);
   expect(nanoUsd({ provider: "x", model: "house-a/b", usage: used({ input: 100, output: 1 }) }, own)).toBe(1000n);
   expect(nanoUsd({ provider: "x", model: "house-a/b", usage: used({ input: 101, output: 1 }) }, own)).toBe(2000n);
-  const gpt = { provider: "openai", model: "my-gpt", usage: used({ input: 1000 }) };
-  expect(nanoUsd({ ...gpt, at: Date.UTC(2025, 11, 31) }, own)).toBe(2_500_000n);
-  expect(nanoUsd({ ...gpt, at: Date.UTC(2026, 0, 1) }, own)).toBe(1_000_000n);
+  for (const model of ["my-gpt", "TEAM-a"]) {
+    const gpt = { provider: "openai", model, usage: used({ input: 1000 }) };
+    expect(nanoUsd({ ...gpt, at: Date.UTC(2025, 11, 31) }, own)).toBe(2_500_000n);
+    expect(nanoUsd({ ...gpt, at: Date.UTC(2026, 0, 1) }, own)).toBe(1_000_000n);
+  }
 });
 
-test("a price that is none stops the start and names its place", () => {
-  expect(() => createPriceBook({ own: { models: { m: { input: "free" } } } })).toThrow("prices.models.m.input");
-  expect(() => createPriceBook({ own: { models: { m: { input: 1, from: "soon" } } } })).toThrow("prices.models.m.from");
+test("of an operator's rows the closest name counts, then the one for the provider, then the latest, and a glob last", () => {
+  const own = createPriceBook({
+    own: {
+      models: {
+        "gpt-4*": [{ input: "9" }],
+        "gpt-4o": [
+          { input: "1" },
+          { input: "2", from: "2026-01-01" },
+          { input: "3", provider: "azure" },
+          { input: "4", from: "2026-07-01" },
+        ],
+        "gpt-4o-2024-08-06": [{ input: "5" }],
+      },
+      aliases: {},
+    },
+  });
+  const price = (provider: string, model: string, day: string) =>
+    nanoUsd({ provider, model, usage: used({ input: 1_000_000 }), at: Date.parse(day) }, own);
+  expect(price("openai", "gpt-4o", "2025-12-31")).toBe(1_000_000_000n);
+  expect(price("openai", "gpt-4o", "2026-01-01")).toBe(2_000_000_000n);
+  expect(price("openai", "gpt-4o", "2026-07-01")).toBe(4_000_000_000n);
+  expect(price("azure", "gpt-4o", "2026-07-01")).toBe(3_000_000_000n);
+  expect(price("openai", "gpt-4o-2024-08-06", "2026-07-01")).toBe(5_000_000_000n);
+  expect(price("openai", "gpt-4-turbo", "2026-07-01")).toBe(9_000_000_000n);
+});
+
+test("an own price says which state of the configuration it is, and tiers of service don't change it", () => {
+  const priceWith = (input: string) =>
+    createPriceBook({ own: { models: { "gpt-5": [{ input, from: "2026-01-01" }] }, aliases: {} } }).price({
+      provider: "openai",
+      model: "gpt-5",
+      usage: used({ input: 1000 }, { tier: "batch" }),
+      at,
+    });
+  const [first, again, other] = [priceWith("3"), priceWith("3"), priceWith("4")];
+  expect(first).toEqual({
+    kind: "priced",
+    nanoUsd: 3_000_000n,
+    cost: {
+      source: "config",
+      version: expect.stringMatching(/^2026-01-01\+[0-9a-f]{8}$/),
+      model: "gpt-5",
+      lines: [{ bucket: "input", quantity: 1000, usd_per_million: "3", nano_usd: "3000000" }],
+    },
+  });
+  expect(again).toEqual(first);
+  expect(other.kind === "priced" && first.kind === "priced" && other.cost.version === first.cost.version).toBe(false);
+});
+
+test("an own price for writes of five minutes is none for writes of an hour", () => {
+  const own = createPriceBook({
+    own: {
+      models: { a: [{ input: "1", cache_write_5m: "2" }], b: [{ input: "1", per_request: "5000" }] },
+      aliases: {},
+    },
+  });
+  const hour = used({ input: 10, input_cache_write_1h: 10 });
+  expect(nanoUsd({ model: "a", usage: hour }, own)).toBe("unpriced");
+  // 20 × 1 micro-dollars and a fee of half a cent
+  expect(nanoUsd({ model: "b", usage: hour }, own)).toBe(20_000n + 5_000_000n);
+});
+
+test("moving pictures that cost something else than still ones make pictures unpriced, a price for them alone is theirs", () => {
+  const embedding = { provider: "gemini", model: "gemini-embedding-2" };
+  expect(nanoUsd({ ...embedding, usage: used({ input: 10 }) })).toBe(2000n);
+  expect(nanoUsd({ ...embedding, usage: used({ input: 10, input_image: 1 }) })).toBe("unpriced");
+  const film = used({ input: 10, output_image: 1000 });
+  expect(nanoUsd({ provider: "gemini", model: "gemini-omni-flash-preview", usage: film })).toBe(15_000n + 17_500_000n);
 });
 
 test("the remembered look-ups stay bounded and right", () => {

@@ -1,8 +1,11 @@
 import type { Cost, CostLine } from "../domain/exchange.ts";
+import type { OwnPrices } from "../domain/own-prices.ts";
 import { usageBuckets, type Usage, type UsageBucket } from "../domain/usage.ts";
-import { multiply, one, readDecimal, roundHalfEven, writeDecimal, type Decimal } from "./decimal.ts";
+import { multiply, one, readDecimal, roundHalfEven, writeDecimal, type Decimal } from "../lib/decimal.ts";
+import { bundledPrices } from "./bundled-prices.ts";
 import { findListedPrice } from "./listed-prices.ts";
-import { createOwnPrices, type OwnPrices } from "./own-prices.ts";
+import { createOwnPrices } from "./own-prices.ts";
+import type { PriceData } from "./price-data.ts";
 import { inputTokensOf, priceOf, type Listing, type Rate, type RateCard } from "./rate-card.ts";
 import { tierFactor } from "./service-tiers.ts";
 
@@ -23,7 +26,11 @@ export type Pricing =
   | { readonly kind: "unpriced" }
   | { readonly kind: "free" };
 
-export type PriceBook = { readonly price: (question: PriceQuestion) => Pricing };
+export type PriceBook = {
+  readonly price: (question: PriceQuestion) => Pricing;
+  /** Where a model has prices: the first that holds at a time counts. What was found is remembered. */
+  readonly find: (provider: string | undefined, model: string) => readonly Listing[];
+};
 
 const unpriced: Pricing = { kind: "unpriced" };
 const free: Pricing = { kind: "free" };
@@ -31,38 +38,40 @@ const free: Pricing = { kind: "free" };
 /** Longer names are no models; they are not looked up, so that nobody fills the cache with them. */
 const maxNameLength = 200;
 
-/** Creates what puts a price on usage: an operator's own prices first, then the bundled data; `cached` look-ups are remembered. */
+/** Creates what puts a price on usage: an operator's own prices first, then the price data; `cached` look-ups are remembered. */
 export function createPriceBook({
-  own = {},
+  own = { models: {}, aliases: {} },
+  data = bundledPrices,
   cached = 4096,
 }: {
   readonly own?: OwnPrices;
+  readonly data?: PriceData;
   readonly cached?: number;
 } = {}): PriceBook {
-  const findOwn = createOwnPrices(own);
-  const aliases = new Map(Object.entries(own.aliases ?? {}));
+  const ownPrices = createOwnPrices(own);
   const listings = new Map<string, readonly Listing[]>();
 
   function find(provider: string | undefined, model: string): readonly Listing[] {
+    if (model === "" || model.length > maxNameLength) return [];
     const key = `${provider ?? ""}\n${model}`;
     const known = listings.get(key);
     if (known !== undefined) return known;
-    const name = aliases.get(model) ?? model;
-    const found = [findOwn(provider, name), findListedPrice(provider, name)].filter((listing) => listing !== undefined);
+    const name = ownPrices.nameOf(model);
+    const listed = findListedPrice(data, provider, name);
+    const found = [...ownPrices.find(provider, name), ...(listed === undefined ? [] : [listed])];
     if (listings.size >= cached) listings.clear();
     listings.set(key, found);
     return found;
   }
 
   return {
+    find,
     price({ provider, model, usage, at, tier = usage.tier }) {
       const stated = priceStated(usage.stated_cost_usd);
       if (stated !== undefined) return stated;
       if (usage.source === "none") return free;
       const counted = usageBuckets.filter((bucket) => (usage[bucket] ?? 0) > 0);
-      if (model === undefined || model === "" || model.length > maxNameLength)
-        return counted.length === 0 ? free : unpriced;
-      for (const listing of find(provider, model)) {
+      for (const listing of find(provider, model ?? "")) {
         const card = listing.at(Number(at));
         if (card !== undefined) return priceBy(card, listing, { usage, counted, tier });
       }
@@ -81,7 +90,10 @@ function priceBy(card: RateCard, listing: Listing, { usage, counted, tier }: Cou
   if (card.free) return free;
   // A model that isn't sold by the token (transcription by the hour) has cost something that was not counted.
   if (counted.length === 0) return card.rates.input === undefined ? unpriced : free;
-  const factor = listing.provider === undefined ? one : tierFactor(listing.provider, listing.model, tier);
+  const factor =
+    listing.provider === undefined || listing.source === "config"
+      ? one
+      : tierFactor(listing.provider, listing.model, tier);
   if (factor === undefined) return unpriced;
   const inputTokens = inputTokensOf(usage);
   const lines: PricedLine[] = [];
@@ -108,10 +120,9 @@ function toLine(bucket: UsageBucket, count: number, rate: Rate, inputTokens: num
 }
 
 function total(lines: readonly PricedLine[], { source, version, model }: Listing): Pricing {
-  const about = version === undefined ? { source, model } : { source, version, model };
   return {
     kind: "priced",
-    cost: { lines: lines.map(({ line }) => line), ...about },
+    cost: { lines: lines.map(({ line }) => line), source, version, model },
     nanoUsd: lines.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0n),
   };
 }

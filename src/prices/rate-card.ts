@@ -1,5 +1,5 @@
 import type { UsageBucket, UsageBuckets } from "../domain/usage.ts";
-import type { Decimal } from "./decimal.ts";
+import type { Decimal } from "../lib/decimal.ts";
 
 /** A price in USD for a million, and what it becomes above so many LLM tokens of input; tiers ascend. */
 export type Rate = {
@@ -19,11 +19,15 @@ export type RateCard = {
 
 /** A model as a price list has it. */
 export type Listing = {
-  /** Whose price list: the provider's name there; absent for an operator's own prices. */
+  /** Whose price list: the provider's name there; of an operator's own prices the provider that they are limited to. */
   readonly provider?: string;
+  /** The model's name there; of an operator's own prices the name or glob in the configuration. */
   readonly model: string;
+  /** The name by which it was found. */
+  readonly matched: string;
   readonly source: "genai-prices" | "config";
-  readonly version?: string;
+  /** Which state of that source this is. */
+  readonly version: string;
   /** The rates that hold at a time, in milliseconds since the epoch; `undefined` where none does. */
   readonly at: (time: number) => RateCard | undefined;
 };

@@ -1,4 +1,4 @@
-import { multiply, one, type Decimal } from "./decimal.ts";
+import { multiply, one, type Decimal } from "../lib/decimal.ts";
 
 /** What a service tier makes of a model's standard prices. */
 type TierPrice = {
@@ -45,6 +45,7 @@ const dearTiers: readonly (readonly [provider: string, tier: string])[] = [
   ["openai", "fast"],
   ["anthropic", "fast"],
   ["google", "priority"],
+  ["azure", "priority"],
 ];
 
 const pricedTiers: ReadonlySet<string> = new Set([

@@ -1,0 +1,187 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { PricesConfig } from "../config/config.ts";
+import { type UsageBucket, sumUsage, type UsageBuckets } from "../domain/usage.ts";
+import { compileGlobs } from "../lib/glob.ts";
+import { listNameOf, toListing } from "../prices/listed-prices.ts";
+import { openPriceData } from "../prices/open-price-book.ts";
+import { createOwnPrices } from "../prices/own-prices.ts";
+import { createPriceBook } from "../prices/price-book.ts";
+import type { PriceData } from "../prices/price-data.ts";
+import type { Listing } from "../prices/rate-card.ts";
+import { type CliCommand, complain } from "./command.ts";
+import { formatJson } from "./format.ts";
+import { loadConfig } from "./load-config.ts";
+import { describeExplanation, describeListings, type Explanation, writeCard } from "./prices/describe-prices.ts";
+import { updatePrices } from "./prices/update-prices.ts";
+import { accept, type Options, readFlags } from "./serve.ts";
+
+const help = `
+What a model costs is looked up in "prices" of weir.yaml first, and then in the price data of genai-prices: the bundled one, or
+the one that "weir prices update" has fetched into <DATA_DIR>/prices.json. Prices are USD for a million.
+
+  $ weir prices list --provider anthropic --model "claude-sonnet-*"
+  $ weir prices explain gpt-4o --input 1000 --cached 800 --output 200 --tier batch
+  $ weir prices update
+
+The exit code is 0 where it was done, 1 where it failed or there is no price, 2 for a mistake in the options or the settings,
+3 where the price data can't be reached.
+`;
+
+/** The options of `explain` that count something, and what they count. */
+const counted: readonly (readonly [option: string, bucket: UsageBucket, about: string])[] = [
+  ["input", "input", "LLM tokens of plain input"],
+  ["cached", "input_cached", "of input read from a cache"],
+  ["write-5m", "input_cache_write_5m", "of input written to a cache for five minutes"],
+  ["write-1h", "input_cache_write_1h", "of input written to a cache for an hour"],
+  ["input-audio", "input_audio", "of sound in the input"],
+  ["input-image", "input_image", "of pictures in the input"],
+  ["output", "output", "of output"],
+  ["reasoning", "output_reasoning", "of thinking"],
+  ["output-audio", "output_audio", "of sound in the output"],
+  ["output-image", "output_image", "of pictures in the output"],
+  ["searches", "requests", "billed calls of server tools"],
+];
+
+/** `weir prices`. */
+export const pricesCommand: CliCommand = {
+  register(program) {
+    const prices = program
+      .command("prices")
+      .description("show what models cost and why, and fetch newer prices")
+      .addHelpText("after", help);
+    addFiles(prices.command("list").description("list the prices in use"))
+      .option("--provider <name>", "of this provider alone")
+      .option("--model <glob>", "of the models whose name it fits")
+      .option("--at <date>", "that hold then (now)", readTime)
+      .action(list);
+    const explain = prices
+      .command("explain")
+      .argument("<model>", "the model's name, as a call or an answer has it")
+      .description("say which price a model has, where it comes from, and what so much of it costs");
+    for (const [option, , about] of counted)
+      explain.addOption(new Option(`--${option} <number>`, about).argParser(readCount));
+    addFiles(explain)
+      .option("--provider <name>", "which provider serves it")
+      .option("--tier <tier>", "the service tier that is billed, such as flex, batch or priority")
+      .option("--at <date>", "when it is called (now)", readTime)
+      .action(explainModel);
+    addFiles(prices.command("update").description("fetch the newest price data of genai-prices"))
+      .option("--from <file or url>", "where it is, if not where genai-prices publishes it")
+      .action(update);
+  },
+};
+
+function addFiles(command: Command): Command {
+  return command
+    .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
+    .option("--env <file>", "the file with environment variables (.env)")
+    .option("--json", "as JSON");
+}
+
+type ListOptions = FileOptions & { readonly provider?: string; readonly model?: string; readonly at?: number };
+type FileOptions = { readonly config?: string; readonly env?: string; readonly json?: boolean };
+
+async function list({ provider, model, at = Date.now(), json, ...files }: ListOptions): Promise<void> {
+  const { prices, data } = await open(files);
+  const { matches } = compileGlobs([(model ?? "**").toLowerCase()]);
+  const listings = [...createOwnPrices(prices.own).list(), ...(await listAll(data))].filter(
+    (listing) =>
+      matches(listing.model.toLowerCase()) &&
+      (provider === undefined || [provider, listNameOf(provider)].includes(listing.provider ?? provider)),
+  );
+  const rows = listings.flatMap((listing) => {
+    const card = listing.at(at);
+    return card === undefined ? [] : [{ listing, card }];
+  });
+  const shown = rows.map(({ listing: { provider: of, model: name, source, version }, card }) => ({
+    ...(of === undefined ? {} : { provider: of }),
+    model: name,
+    source,
+    version,
+    ...writeCard(card),
+  }));
+  print(json, { priceData: data.version, models: shown }, describeListings(data.version, rows));
+}
+
+async function listAll(data: PriceData): Promise<readonly Listing[]> {
+  const providers = await data.list();
+  return providers.flatMap(({ id, models }) => models.map((model) => toListing(data, id, model, model.id)));
+}
+
+type ExplainOptions = FileOptions & { readonly provider?: string; readonly tier?: string; readonly at?: number };
+
+async function explainModel(model: string, options: ExplainOptions & Readonly<Record<string, unknown>>): Promise<void> {
+  const { provider, tier, at = Date.now(), json, config, env } = options;
+  const { prices, data } = await open({
+    ...(config === undefined ? {} : { config }),
+    ...(env === undefined ? {} : { env }),
+  });
+  const buckets = readBuckets(options);
+  const book = createPriceBook({ own: prices.own, data });
+  const listing = book.find(provider, model).find((each) => each.at(at) !== undefined);
+  const asked = { model, at, ...(provider === undefined ? {} : { provider }), ...(tier === undefined ? {} : { tier }) };
+  const usage = sumUsage(buckets, { source: "provider" });
+  const explanation: Explanation = {
+    model,
+    pricedAs: createOwnPrices(prices.own).nameOf(model),
+    ...(provider === undefined ? {} : { provider }),
+    at,
+    listing,
+    pricing: Object.keys(buckets).length === 0 ? undefined : book.price({ ...asked, usage }),
+  };
+  const { lines, value, hasPrice } = describeExplanation(explanation);
+  print(json, value, lines);
+  if (!hasPrice) process.exitCode = 1;
+}
+
+function readBuckets(options: Readonly<Record<string, unknown>>): UsageBuckets {
+  const read = counted.flatMap(([option, bucket]) => {
+    const count = options[option.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    return typeof count === "number" ? [[bucket, count] as const] : [];
+  });
+  return Object.fromEntries(read);
+}
+
+async function update({ from, json, ...files }: FileOptions & { readonly from?: string }): Promise<void> {
+  const { prices } = await openSettings(files);
+  const done = await updatePrices({ path: prices.file, from });
+  if (done.kind === "failed") {
+    complain([`${done.why} The prices are those of before.`]);
+    process.exit(done.unreachable ? 3 : 1);
+  }
+  const { lines, ...value } = done;
+  print(json, value, lines);
+}
+
+/** What prices are looked up in, as the gateway with these settings does. */
+async function open(files: FileOptions): Promise<{ readonly prices: PricesConfig; readonly data: PriceData }> {
+  const { prices } = await openSettings(files);
+  const data = await openPriceData({
+    file: prices.file,
+    onFault: (error) =>
+      complain([
+        `warning: ${prices.file} can't be used (${error instanceof Error ? error.message : String(error)}); the bundled data is used. Fetch it again: weir prices update`,
+      ]),
+  });
+  return { prices, data };
+}
+
+async function openSettings({ config, env }: FileOptions): Promise<{ readonly prices: PricesConfig }> {
+  const files: Options = { ...(config === undefined ? {} : { config }), ...(env === undefined ? {} : { env }) };
+  return accept(await loadConfig({ flags: readFlags(files) }));
+}
+
+function readCount(written: string): number {
+  if (/^\d{1,12}$/.test(written)) return Number(written);
+  throw new InvalidArgumentError("It must be a whole number.");
+}
+
+function readTime(written: string): number {
+  const time = Date.parse(written);
+  if (!Number.isNaN(time)) return time;
+  throw new InvalidArgumentError("It must be a day or a time such as 2026-01-31 or 2026-01-31T12:00:00Z.");
+}
+
+function print(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
+  console.log(json === true ? formatJson(value) : lines.join("\n"));
+}

@@ -1,0 +1,119 @@
+import { expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { startWeir, waitFor } from "../weir.ts";
+import { containing, type Home, makeHome, openUpstream } from "./program.ts";
+
+const settings = `
+prices:
+  models:
+    "house-*": { input: 1, output: "2.5", tiers: [{ above: 200000, input: 2 }] }
+    "gpt-4o": { input: 1, output: 1, from: 2027-01-01 }
+  aliases: { my-gpt: gpt-4o-2024-08-06 }
+`;
+
+async function ask(home: Home, ...args: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await home.weir(["prices", ...args, "--json"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+/** What a project publishes as price data: one model at this price. */
+const published = (usd: number) =>
+  JSON.stringify([
+    {
+      id: "openai",
+      name: "OpenAI",
+      model_match: { starts_with: "gpt-" },
+      models: [
+        { id: "gpt-4o-mini", match: { starts_with: "gpt-4o-mini" }, prices: { input_mtok: usd, output_mtok: 1 } },
+      ],
+    },
+  ]);
+
+test("weir prices explain says which name was found where, the rates, and each line of what it costs", async () => {
+  await using home = await makeHome({ "weir.yaml": settings });
+  expect(
+    await ask(home, "explain", "my-gpt", "--provider", "openai", "--input", "1000", "--tier", "batch"),
+  ).toMatchObject({
+    alias_of: "gpt-4o-2024-08-06",
+    found: { provider: "openai", model: "gpt-4o", matched: "gpt-4o-2024-08-06", source: "genai-prices" },
+    cost: { cost_nano_usd: "1250000", lines: [{ bucket: "input", quantity: 1000, usd_per_million: "1.25" }] },
+  });
+  expect(await ask(home, "explain", "my-gpt", "--input", "1000", "--at", "2027-01-01")).toMatchObject({
+    found: { model: "gpt-4o", source: "config", version: containing("2027-01-01+") },
+    cost: { cost_nano_usd: "1000000" },
+  });
+  const { code, stdout } = await home.weir(["prices", "explain", "house-a", "--input", "300000", "--output", "10"]);
+  expect([code, stdout]).toEqual([0, containing('"house-a" is "house-*", in prices.models of weir.yaml')]);
+  expect(stdout).toMatch(/^total +0\.600025$/m);
+}, 20_000);
+
+test("weir prices explain fails where there is no price", async () => {
+  await using home = await makeHome();
+  for (const model of ["no-such-model", "whisper-1"]) {
+    const { code, stdout } = await home.weir(["prices", "explain", model]);
+    expect([code, stdout]).toEqual([1, containing(`There is no price for "${model}"`)]);
+  }
+  const { code, stdout } = await home.weir(["prices", "explain", "gemini-2.5-pro", "--searches", "1"]);
+  expect([code, stdout]).toEqual([1, containing("unpriced")]);
+}, 20_000);
+
+test("weir prices list shows the operator's prices and the price data's, of a provider and of names", async () => {
+  await using home = await makeHome({ "weir.yaml": settings });
+  const { models } = await ask(home, "list", "--model", "house*");
+  expect(models).toEqual([expect.objectContaining({ model: "house-*", source: "config" })]);
+  const { code, stdout } = await home.weir(["prices", "list", "--provider", "gemini", "--model", "gemini-2.5-pro"]);
+  expect([code, stdout]).toEqual([0, containing("200,000")]);
+  expect(stdout).toMatch(/^google +gemini-2\.5-pro +1\.25 +0\.125 +1\.25 +1\.25 +10 +200,000$/m);
+}, 20_000);
+
+test("weir prices update fetches price data that a running gateway uses after a reload; what fails changes nothing", async () => {
+  await using home = await makeHome();
+  let answer = { text: "", status: 200 };
+  using publisher = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () => new Response(answer.text, { status: answer.status }),
+  });
+  const from = `http://127.0.0.1:${publisher.port}/data.json`;
+  using upstream = openUpstream();
+  await using weir = await startWeir({
+    env: { UPSTREAM_BASE_URL: upstream.url, UPSTREAM_API_KEY: "k" },
+  });
+  const update = (...args: string[]) =>
+    home.weir(["prices", "update", "--from", from, ...args], { DATA_DIR: weir.dataDir });
+
+  answer = { text: published(7), status: 200 };
+  const first = await update("--json");
+  expect(JSON.parse(first.stdout)).toMatchObject({ kind: "updated", providers: 1, models: 1, changed: 1, added: 0 });
+  const { version } = JSON.parse(first.stdout) as { version: string };
+
+  for (const [bad, code, words] of [
+    [{ text: "{}", status: 200 }, 1, "the price data must be a list of providers"],
+    [{ text: "<html>", status: 200 }, 1, "is no JSON"],
+    [{ text: "no", status: 503 }, 3, "answers 503"],
+  ] as const) {
+    answer = bad;
+    expect(await update()).toMatchObject({ code, stderr: containing(words) });
+    expect((await readdir(weir.dataDir)).filter((name) => name.startsWith("prices"))).toEqual(["prices.json"]);
+  }
+  answer = { text: published(7), status: 200 };
+  expect((await update()).stdout).toContain(`nothing new: the prices are those of ${version}`);
+  const { stdout } = await home.weir(["prices", "explain", "gpt-4o-mini"], { DATA_DIR: weir.dataDir });
+  expect(stdout).toContain(version);
+
+  const call = async (text: string) => {
+    const body = JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: text }] });
+    await (await fetch(`${weir.url}/v1/chat/completions`, { method: "POST", body })).text();
+    return (await weir.waitForRecord(({ input }) => JSON.stringify(input ?? "").includes(text))).cost;
+  };
+  expect(await call("before")).toMatchObject({ source: "genai-prices", version: "0.1.8" });
+  weir.signal("SIGHUP");
+  await waitFor(() => weir.output().includes("the configuration was changed"), "it was not reloaded");
+  // 200 × 7 and 1000 × 7, since the data has no price for what is cached, and 30 × 1
+  expect(await call("after")).toMatchObject({
+    source: "genai-prices",
+    version,
+    lines: [{ nano_usd: "1400000" }, { nano_usd: "7000000" }, { nano_usd: "30000" }],
+  });
+}, 30_000);
