@@ -8,3 +8,23 @@ export type LimitFigures = {
   /** Calls that are under way at once. */
   readonly concurrent?: number;
 };
+
+/** What calls are counted by. */
+export const limitScopes = ["global", "address", "provider", "model", "project", "token", "user", "key"] as const;
+
+/** One of the things that calls are counted by. */
+export type LimitScope = (typeof limitScopes)[number];
+
+/** What an operator allows. */
+export type LimitRules = {
+  /** Of each token; of each consumer key, or else of each address, where there is none. */
+  readonly base: LimitFigures;
+  readonly global: LimitFigures;
+  readonly perAddress: LimitFigures;
+  /** By scope, and there by a value or a glob: they take the place of figures of the same name, 0 bounding nothing. */
+  readonly overrides: Readonly<Partial<Record<LimitScope, Readonly<Record<string, LimitFigures>>>>>;
+  /** Which LLM tokens count: those of the request and the answer, or the request's alone. */
+  readonly count: "total" | "input";
+  /** Whether a request that alone is more than a whole window may pass where nothing else was in it. */
+  readonly optimisticFirst: boolean;
+};

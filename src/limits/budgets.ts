@@ -1,4 +1,10 @@
-import type { Budget } from "../domain/budget.ts";
+import type { Budget, BudgetScope } from "../domain/budget.ts";
+import { Refusal } from "../domain/refusal.ts";
+import type { SpendStore } from "../domain/spend.ts";
+import type { BudgetThreshold } from "./budget-threshold.ts";
+import { refuseSpending } from "./refuse-spending.ts";
+import { type Account, freeOf, reserve, settle } from "./spend-account.ts";
+import { createSpendLedger } from "./spend-ledger.ts";
 
 /** Whose money a call spends. */
 export type BudgetSubject = {
@@ -29,3 +35,108 @@ export type Budgets = {
   /** Writes down what was spent, and gives back what was reserved and not used. */
   readonly close: () => Promise<void>;
 };
+
+/** What budgets are kept with. */
+export type BudgetsParts = {
+  readonly store: SpendStore;
+  readonly clock: { readonly now: () => number; readonly elapsed: () => number };
+  /** What a user's calls may spend in all; none where nothing is said of users. */
+  readonly userBudgets: (user: string) => readonly Budget[];
+  /** What becomes of a call when the database doesn't answer and no part of the budget is in hand. */
+  readonly onFailure: "closed" | "open";
+  /** A share of a budget is spent, told once by one of all processes. It must not throw. */
+  readonly onThreshold: (event: BudgetThreshold) => void;
+  readonly onTrouble: (error: unknown, phrase: string) => void;
+};
+
+/** Creates what keeps spending within budgets, in this process and all others on its database. */
+export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts): Budgets {
+  const { clock } = parts;
+  const ledger = createSpendLedger(parts);
+
+  return {
+    take(_id, subject, estimateNanoUsd) {
+      const accounts = listAccounts(subject);
+      if (accounts.length === 0) return undefined;
+      const estimate = estimateNanoUsd();
+      const reserved = estimate === undefined ? 0 : Number(estimate);
+      // Nobody knows what it costs, but with nothing left it costs too much.
+      const need = estimate === undefined ? 1 : reserved;
+      const now = clock.elapsed();
+      if (!accounts.every((account) => hasRoom(account, need, now))) return takeLater(accounts, { need, reserved });
+      return createTicket(
+        accounts.map((account) => enter(account, reserved)),
+        reserved,
+      );
+    },
+    close: ledger.close,
+  };
+
+  function listAccounts({ project, token, user }: BudgetSubject): readonly Account[] {
+    const accounts: Account[] = [];
+    const add = (scope: BudgetScope, id: string, budgets: readonly Budget[]) => {
+      for (const budget of budgets) accounts.push(ledger.open(scope, id, budget));
+    };
+    if (project) add("project", project.id, project.budgets);
+    if (token) add("token", token.id, token.budgets);
+    if (user !== undefined) add("user", user, userBudgets(user));
+    const usedAt = clock.elapsed();
+    for (const account of accounts) account.usedAt = usedAt;
+    return accounts;
+  }
+
+  /** All or none: what was reserved before another budget refused is given back. */
+  async function takeLater(
+    accounts: readonly Account[],
+    { need, reserved }: { readonly need: number; readonly reserved: number },
+  ): Promise<BudgetTicket> {
+    const holds: Hold[] = [];
+    try {
+      for (const account of accounts) {
+        const hold = await takeFrom(account, need);
+        // A call that nobody can price has only looked whether anything is left.
+        if (hold.reserved > reserved) account.reserved -= hold.reserved - reserved;
+        holds.push({ account, reserved: Math.min(hold.reserved, reserved) });
+      }
+      return createTicket(holds, reserved);
+    } catch (error) {
+      createTicket(holds, reserved).giveBack();
+      throw error;
+    }
+  }
+
+  async function takeFrom(account: Account, need: number): Promise<Hold> {
+    if (hasRoom(account, need, clock.elapsed())) return enter(account, need);
+    const answer = await ledger.ask(account, need);
+    if (answer === "granted") return { account, reserved: need };
+    if (answer === "refused") throw refuseSpending(account, clock.now());
+    if (onFailure === "closed") throw new Refusal("dependency_unavailable");
+    return enter(account, need);
+  }
+
+  function createTicket(holds: readonly Hold[], estimate: number): BudgetTicket {
+    return { giveBack: () => end(0), settle: (nanoUsd) => end(nanoUsd === undefined ? estimate : Number(nanoUsd)) };
+
+    function end(spent: number): void {
+      const now = clock.elapsed();
+      for (const { account, reserved } of holds) {
+        settle(account, reserved, spent);
+        account.usedAt = now;
+      }
+    }
+  }
+}
+
+/** What of an account is one call's. */
+type Hold = { readonly account: Account; readonly reserved: number };
+
+function hasRoom(account: Account, need: number, now: number): boolean {
+  return need === 0 || !account.figures.budget.hard || freeOf(account, now) >= need;
+}
+
+/** A budget that only warns has nothing reserved. */
+function enter(account: Account, need: number): Hold {
+  const reserved = account.figures.budget.hard ? need : 0;
+  reserve(account, reserved);
+  return { account, reserved };
+}

@@ -1,19 +1,9 @@
-import type { LimitFigures } from "../domain/limits.ts";
+import type { LimitRules } from "../domain/limits.ts";
+import { Refusal } from "../domain/refusal.ts";
 import type { Estimate } from "./estimate.ts";
-
-/** Whom a call counts for: a scope that is absent bounds nothing for it. */
-export type LimitSubject = {
-  readonly address: string;
-  readonly provider: string;
-  readonly model?: string;
-  readonly projectId?: string;
-  readonly tokenId?: string;
-  readonly user?: string;
-  /** A consumer's own key, by a hash that tells nothing of it. */
-  readonly keyHash?: string;
-  readonly projectLimits?: LimitFigures;
-  readonly tokenLimits?: LimitFigures;
-};
+import { boundsAnything, createFindDemands, type LimitSubject } from "./find-demands.ts";
+import { createLimitRefusal, writeLimitHeaders } from "./limit-headers.ts";
+import type { Cost, Demand, Limiter, Verdict } from "./limiter.ts";
 
 /** What one call has taken. Each of these is called once at most, and none throws; a ticket without an end lapses with its process. */
 export type LimitTicket = {
@@ -37,5 +27,62 @@ export type Limits = {
     subject: LimitSubject,
     estimate: () => Estimate,
   ) => LimitTicket | undefined | Promise<LimitTicket | undefined>;
-  readonly close: () => Promise<void>;
 };
+
+/** Creates the limits that `rules` set; the limiter outlasts them, and with it what was counted. */
+export function createLimits({ rules, limiter }: { readonly rules: LimitRules; readonly limiter: Limiter }): Limits {
+  const findDemands = createFindDemands(rules);
+  const countTokens = ({ input, output }: Estimate) =>
+    Math.max(0, Math.ceil(rules.count === "input" ? input : input + output));
+
+  return {
+    any: boundsByItself(rules),
+    take(id, subject, estimate) {
+      const demands = findDemands(subject);
+      if (demands.length === 0) return undefined;
+      const cost = demands.some(countsTokens) ? price(estimate()) : free;
+      const verdict = limiter.reserve(id, demands, cost);
+      return verdict instanceof Promise ? verdict.then((late) => decide(late, cost)) : decide(verdict, cost);
+    },
+  };
+
+  /** At least one, so that a window isn't untouched where there was a call. */
+  function price(estimate: Estimate): Cost {
+    const optimistic = rules.optimisticFirst && estimate.sampled === true;
+    return { tokens: Math.max(1, countTokens(estimate)), optimistic };
+  }
+
+  function decide(verdict: Verdict, { tokens }: Cost): LimitTicket | undefined {
+    switch (verdict.kind) {
+      case "refused":
+        throw createLimitRefusal(verdict.by, tokens);
+      case "unavailable":
+        throw new Refusal("dependency_unavailable", { message: unavailable });
+      case "uncounted":
+        return undefined;
+      case "passed": {
+        const { hold, tightest } = verdict;
+        return {
+          headers: tightest === undefined ? {} : writeLimitHeaders(tightest),
+          ended: hold.ended,
+          giveBack: hold.giveBack,
+          settle: (real) => hold.settle(countTokens(real)),
+        };
+      }
+    }
+  }
+}
+
+const free: Cost = { tokens: 0, optimistic: false };
+
+const unavailable =
+  "Rate limits can't be checked now, and calls without a check are not let through. Send the request again after the time that the Retry-After header gives.";
+
+function countsTokens({ figures }: Demand): boolean {
+  return (figures.tokensPerMinute ?? 0) > 0 || (figures.tokensPerDay ?? 0) > 0;
+}
+
+function boundsByItself({ base, global, perAddress, overrides }: LimitRules): boolean {
+  const named = Object.values(overrides).flatMap((those) => Object.values(those));
+  return [base, global, perAddress, ...named].some(boundsAnything);
+}

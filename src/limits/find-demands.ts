@@ -1,0 +1,85 @@
+import { type LimitFigures, type LimitRules, type LimitScope, limitScopes } from "../domain/limits.ts";
+import { networkOf } from "../lib/client-address.ts";
+import { compileGlobs } from "../lib/glob.ts";
+import type { Demand } from "./limiter.ts";
+
+/** Whom a call counts for: a scope that is absent bounds nothing for it. */
+export type LimitSubject = {
+  readonly address: string;
+  readonly provider: string;
+  readonly model?: string;
+  readonly projectId?: string;
+  readonly tokenId?: string;
+  readonly user?: string;
+  /** A consumer's own key, by a hash that tells nothing of it. */
+  readonly keyHash?: string;
+  readonly projectLimits?: LimitFigures;
+  readonly tokenLimits?: LimitFigures;
+};
+
+/** Finds the counters that a call must pass, those that bound something alone. */
+export type FindDemands = (subject: LimitSubject) => readonly Demand[];
+
+/** The figures of a scope's value: what the operator said of it over what holds for all. */
+type FindFigures = (scope: LimitScope, value: string, general: LimitFigures | undefined) => LimitFigures | undefined;
+
+/** Creates the search. */
+export function createFindDemands({ base, global, perAddress, overrides }: LimitRules): FindDemands {
+  const figuresOf = createFindFigures(overrides);
+
+  return (subject) => {
+    const demands: Demand[] = [];
+    const { address, provider, model, projectId, tokenId, user, keyHash } = subject;
+    add("global", "", global);
+    add("address", address, perAddress);
+    add("provider", provider, undefined);
+    if (model !== undefined) add("model", model, undefined);
+    if (projectId !== undefined) add("project", projectId, subject.projectLimits);
+    if (user !== undefined) add("user", user, undefined);
+    if (keyHash !== undefined) add("key", keyHash, tokenId === undefined ? base : undefined);
+    if (tokenId !== undefined) add("token", tokenId, { ...base, ...subject.tokenLimits });
+    // Calls without a token and a key are counted apart from all those of their address.
+    if (tokenId === undefined && keyHash === undefined) add("address", address, base, "nobody");
+    return demands;
+
+    function add(scope: LimitScope, value: string, general: LimitFigures | undefined, kind: string = scope): void {
+      const figures = figuresOf(scope, value, general);
+      if (figures === undefined || !boundsAnything(figures)) return;
+      demands.push({ scope, key: `${kind}:${scope === "address" ? networkOf(value) : value}`, figures });
+    }
+  };
+}
+
+/** Whether these figures bound anything. */
+export function boundsAnything(figures: LimitFigures): boolean {
+  return (
+    (figures.requestsPerMinute ?? 0) > 0 ||
+    (figures.tokensPerMinute ?? 0) > 0 ||
+    (figures.requestsPerDay ?? 0) > 0 ||
+    (figures.tokensPerDay ?? 0) > 0 ||
+    (figures.concurrent ?? 0) > 0
+  );
+}
+
+function createFindFigures(overrides: LimitRules["overrides"]): FindFigures {
+  const byScope = new Map(
+    limitScopes.flatMap((scope) => {
+      const named = Object.entries(overrides[scope] ?? {});
+      return named.length === 0 ? [] : [[scope, createFindOverride(named)] as const];
+    }),
+  );
+  return (scope, value, general) => {
+    const override = byScope.get(scope)?.(value);
+    return override === undefined ? general : { ...general, ...override };
+  };
+}
+
+/** An exact name wins over a pattern, and of patterns the first. */
+function createFindOverride(named: readonly (readonly [string, LimitFigures])[]) {
+  const exact = new Map(named);
+  const patterns = named
+    .filter(([name]) => name.includes("*"))
+    .map(([name, figures]) => ({ figures, ...compileGlobs([name]) }));
+  return (value: string): LimitFigures | undefined =>
+    exact.get(value) ?? patterns.find(({ matches }) => matches(value))?.figures;
+}

@@ -1,0 +1,84 @@
+/** Where something stands in bytes; the end is exclusive. */
+export type Span = { readonly start: number; readonly end: number };
+
+const backslash = 0x5c;
+const letterU = 0x75;
+const letterD = 0x64;
+
+/** What a JSON string says, the place of which is given without its quotes; `undefined` where it is empty, or no JSON. */
+export function readText(bytes: Buffer, { start, end }: Span): string | undefined {
+  const text = bytes.toString("utf8", start, end);
+  if (text === "") return undefined;
+  if (!text.includes("\\")) return text;
+  try {
+    return String(JSON.parse(`"${text}"`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The code points of a JSON string, the place of which is given without its quotes: an escape is one, and so is a pair of surrogates. */
+export function countCharacters(bytes: Buffer, { start, end }: Span): number {
+  let characters = 0;
+  let at = start;
+  /** Where a low surrogate would belong to the high one before it. */
+  let pairAt = -1;
+  while (at < end) {
+    const byte = bytes[at] ?? 0;
+    if (byte !== backslash) {
+      // All bytes of a character in UTF-8 but the first begin with the bits 10.
+      if ((byte & 0xc0) !== 0x80) characters += 1;
+      at += 1;
+    } else if (bytes[at + 1] === letterU) {
+      const surrogate = surrogateOf(bytes, at + 2);
+      if (surrogate === "low" && at === pairAt) pairAt = -1;
+      else characters += 1;
+      at += 6;
+      if (surrogate === "high") pairAt = at;
+    } else {
+      characters += 1;
+      at += 2;
+    }
+  }
+  return characters;
+}
+
+/** Which half of a pair four hexadecimal digits stand for: D800 to DBFF, DC00 to DFFF. */
+function surrogateOf(bytes: Buffer, at: number): "high" | "low" | undefined {
+  if (((bytes[at] ?? 0) | 0x20) !== letterD) return undefined;
+  const second = (bytes[at + 1] ?? 0) | 0x20;
+  if (second === 0x38 || second === 0x39 || second === 0x61 || second === 0x62) return "high";
+  return second >= 0x63 && second <= 0x66 ? "low" : undefined;
+}
+
+/** No word that is known is longer. */
+const longestWord = 32;
+
+/** The bytes of a string with escapes, where all of them stand for letters of ASCII; `undefined` for others and long ones. */
+export function unescapeWord(bytes: Buffer, { start, end }: Span): Uint8Array | undefined {
+  if (end - start > longestWord * "\\u0000".length) return undefined;
+  const word = new Uint8Array(longestWord);
+  let length = 0;
+  for (let at = start; at < end; length += 1) {
+    const escaped = bytes[at] === backslash;
+    const code = escaped ? readCode(bytes, at) : bytes[at];
+    if (code === undefined || code >= 0x80 || length === longestWord) return undefined;
+    word[length] = code;
+    at += escaped ? "\\u0000".length : 1;
+  }
+  return word.subarray(0, length);
+}
+
+/** What `\u006d` stands for; the shorter escapes are no letters. */
+function readCode(bytes: Buffer, at: number): number | undefined {
+  if (bytes[at + 1] !== letterU) return undefined;
+  let code = 0;
+  for (let digit = at + 2; digit < at + 6; digit += 1) code = code * 16 + hexOf(bytes[digit] ?? 0);
+  return Number.isNaN(code) ? undefined : code;
+}
+
+function hexOf(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : Number.NaN;
+}

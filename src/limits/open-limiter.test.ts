@@ -1,0 +1,130 @@
+import { expect } from "bun:test";
+import { createRedisConnection } from "../lib/redis-connection.ts";
+import { needs } from "../../test/needs.ts";
+import { findRedis, startRedis, whatRedisNeeds } from "../../test/redis.ts";
+import type { OnFailure } from "./fallback-limiter.ts";
+import type { Demand, Verdict } from "./limiter.ts";
+import { type OpenLimiter, openLimiter } from "./open-limiter.ts";
+
+const defineTest = needs(whatRedisNeeds, findRedis());
+/** Connecting again takes its time. */
+const testOnRedis = (name: string, run: () => Promise<void>) => defineTest(name, run, 30_000);
+const demands: readonly Demand[] = [{ scope: "global", key: "global:", figures: { requestsPerMinute: 100 } }];
+
+/** Its patience is long, because nobody knows what else this machine has to do. */
+async function open(
+  url: string,
+  { onFailure = "local", patienceMs = 2000 }: { onFailure?: OnFailure; patienceMs?: number } = {},
+) {
+  const changes: string[] = [];
+  const elapsed = () => performance.now();
+  const connection = createRedisConnection({ url, elapsed, onTrouble: () => {} });
+  const limiter = await openLimiter({
+    onFailure,
+    connection,
+    now: Date.now,
+    elapsed,
+    onChange: (state) => changes.push(state),
+    leaseMs: 3000,
+    patienceMs,
+  });
+  return {
+    ...limiter,
+    changes,
+    async [Symbol.asyncDispose]() {
+      await limiter.close();
+      connection.close();
+    },
+  };
+}
+
+let ids = 0;
+function reserve(limiter: OpenLimiter): Verdict | Promise<Verdict> {
+  ids += 1;
+  return limiter.reserve(`call-${ids}`, demands, { tokens: 0, optimistic: false });
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 20_000; !(await holds()); await Bun.sleep(5))
+    if (performance.now() > end) throw new Error("It doesn't become so");
+}
+
+function countPassed(verdicts: readonly Verdict[]): number {
+  return verdicts.filter(({ kind }) => kind === "passed").length;
+}
+
+testOnRedis(
+  "a burst over three processes is counted exactly, though Redis takes longer for it than for one call",
+  async () => {
+    await using server = await startRedis();
+    await using one = await open(server.url);
+    await using two = await open(server.url);
+    await using three = await open(server.url);
+    const calls = [one, two, three].flatMap((limiter) => Array.from({ length: 500 }, async () => reserve(limiter)));
+    expect(countPassed(await Promise.all(calls))).toBe(100);
+    expect([one, two, three].map(({ redisState }) => redisState())).toEqual(["up", "up", "up"]);
+  },
+);
+
+testOnRedis("with Redis killed each process counts by itself, and shares again when it is back", async () => {
+  await using server = await startRedis();
+  await using one = await open(server.url);
+  await using two = await open(server.url);
+  expect(await reserve(one)).toMatchObject({ kind: "passed", tightest: { remaining: 99 } });
+  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
+  await server.kill();
+  const alone = await Promise.all(Array.from({ length: 150 }, async () => reserve(one)));
+  expect(countPassed(alone)).toBe(100);
+  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 99 } });
+  await until(() => one.redisState() === "down" && two.redisState() === "down");
+  await server.restart();
+  await until(() => one.redisState() === "up" && two.redisState() === "up");
+  expect(await reserve(one)).toMatchObject({ tightest: { remaining: 99 } });
+  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
+  expect(one.changes).toEqual(["up", "down", "up"]);
+});
+
+testOnRedis(
+  "a Redis that says nothing is gone without: the first calls wait for a while, later ones don't",
+  async () => {
+    await using server = await startRedis();
+    await using limiter = await open(server.url, { patienceMs: 200 });
+    expect(await reserve(limiter)).toMatchObject({ kind: "passed" });
+    server.freeze();
+    const first = await Promise.all([1, 2].map(async () => reserve(limiter)));
+    expect(first).toMatchObject([{ tightest: { remaining: 99 } }, { tightest: { remaining: 98 } }]);
+    expect(limiter.redisState()).toBe("down");
+    expect(reserve(limiter)).toMatchObject({ kind: "passed", tightest: { remaining: 97 } });
+    server.thaw();
+    await until(() => limiter.redisState() === "up");
+    // What Redis counted late for the calls that went on without it is given back.
+    await until(async () => {
+      const verdict = await reserve(limiter);
+      if (verdict.kind !== "passed") return false;
+      verdict.hold.giveBack();
+      return verdict.tightest?.remaining === 98;
+    });
+  },
+);
+
+testOnRedis("without Redis calls are let through or stopped where the operator wants that", async () => {
+  await using server = await startRedis();
+  await using unlimited = await open(server.url, { onFailure: "open" });
+  await using stopped = await open(server.url, { onFailure: "closed" });
+  expect(await reserve(unlimited)).toMatchObject({ kind: "passed" });
+  expect(await reserve(stopped)).toMatchObject({ kind: "passed" });
+  await server.kill();
+  expect([await reserve(unlimited), await reserve(stopped)]).toEqual([{ kind: "uncounted" }, { kind: "unavailable" }]);
+  await until(() => unlimited.redisState() === "down" && stopped.redisState() === "down");
+  expect([reserve(unlimited), reserve(stopped)]).toEqual([{ kind: "uncounted" }, { kind: "unavailable" }]);
+});
+
+testOnRedis("it starts without a Redis, which may come later", async () => {
+  await using server = await startRedis();
+  await server.kill();
+  await using limiter = await open(server.url);
+  expect(limiter.redisState()).toBe("down");
+  expect(reserve(limiter)).toMatchObject({ kind: "passed" });
+  await server.restart();
+  await until(() => limiter.redisState() === "up");
+});

@@ -1,0 +1,312 @@
+import type { Budget, BudgetScope } from "../domain/budget.ts";
+import type { SpendNews, SpendState, SpendStore } from "../domain/spend.ts";
+import type { BudgetThreshold } from "./budget-threshold.ts";
+import {
+  type Account,
+  type Answer,
+  type BudgetFigures,
+  createAccount,
+  freeOf,
+  isLapsed,
+  readFigures,
+  reserve,
+  type Waiter,
+} from "./spend-account.ts";
+
+/** What this process has of all budgets: it is leased from the database in slices, and what is spent is written down in batches. */
+export type SpendLedger = {
+  /** The account that a budget is spent from now. */
+  readonly open: (scope: BudgetScope, id: string, budget: Budget) => Account;
+  /** Asks the database for a part that isn't free here; it is reserved when that is granted. Never rejects. */
+  readonly ask: (account: Account, need: number) => Answer | Promise<Answer>;
+  /** Writes everything down, and gives back what isn't spent. */
+  readonly close: () => Promise<void>;
+};
+
+/** What it is made of. */
+export type SpendLedgerParts = {
+  readonly store: SpendStore;
+  readonly clock: { readonly now: () => number; readonly elapsed: () => number };
+  readonly onThreshold: (event: BudgetThreshold) => void;
+  readonly onTrouble: (error: unknown, phrase: string) => void;
+};
+
+/** How often what was spent is written down, and leases are renewed; what isn't used for so long is given back. Milliseconds. */
+const writeEveryMs = 400;
+const renewEveryMs = 4_000;
+const idleAfterMs = 1_200;
+/** How long the database is waited for, and left alone where it failed. Milliseconds. */
+const patienceMs = 2_000;
+const restMs = 500;
+/** What was refused isn't asked for again for so long. Milliseconds. */
+const refusedForMs = 100;
+/** How often a call that others were faster than is tried again. */
+const mostTries = 5;
+/** Accounts that are written down in one transaction. */
+const batchSize = 50;
+
+/** Creates an empty one. */
+export function createSpendLedger({ store, clock, onThreshold, onTrouble }: SpendLedgerParts): SpendLedger {
+  const holder = Bun.randomUUIDv7();
+  const current = new Map<string, Account>();
+  /** Those of former periods too, until all of their calls have ended. */
+  const accounts = new Set<Account>();
+  const figuresOf = new WeakMap<Budget, BudgetFigures>();
+  const writing = new Set<Promise<unknown>>();
+  const ended: number[] = [];
+  let turns = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let renewedAt = clock.elapsed();
+  /** The database is left alone until then, and as long as it hasn't answered somebody who gave up. */
+  let restsUntil = 0;
+  let hanging = 0;
+  let closed = false;
+
+  return {
+    open(scope, id, budget) {
+      const name = `${scope}/${budget.period}/${id}`;
+      const figures = findFigures(budget);
+      const now = clock.now();
+      const known = current.get(name);
+      if (known && now >= known.key.starts && (known.renews === undefined || now < known.renews)) {
+        if (known.figures !== figures) change(known, figures);
+        return known;
+      }
+      const account = createAccount({ scope, id }, figures, (turns += 1), now);
+      current.set(name, account);
+      accounts.add(account);
+      arm();
+      return account;
+    },
+    ask(account, need) {
+      const now = clock.elapsed();
+      if (need >= account.refused && now < account.refusedUntil) return "refused";
+      if (closed || hanging > 0 || now < restsUntil) return "unknown";
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      account.waiting.push({ need, resolve, tries: 0 });
+      if (!account.busy) track(serve(account));
+      return promise;
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      while (writing.size > 0) await Promise.allSettled(writing);
+      for (const account of accounts) account.reserved = 0;
+      for (let tries = 0; tries < mostTries && (await giveAllBack()) > 0; tries += 1)
+        await Bun.sleep(restMs / mostTries);
+    },
+  };
+
+  function findFigures(budget: Budget): BudgetFigures {
+    const known = figuresOf.get(budget);
+    if (known) return known;
+    const figures = readFigures(budget);
+    figuresOf.set(budget, figures);
+    return figures;
+  }
+
+  /** The same budget is read again with each token of a project, and mostly says what it said. */
+  function change(account: Account, figures: BudgetFigures): void {
+    const isSame = account.figures.amount === figures.amount;
+    account.figures = figures;
+    if (isSame) return;
+    // What was leased of the former amount is asked for again.
+    account.seenAt = Number.NEGATIVE_INFINITY;
+    account.refusedUntil = 0;
+  }
+
+  /** Leases what is waited for, as long as there is any. */
+  async function serve(account: Account): Promise<void> {
+    account.busy = true;
+    while (account.waiting.length > 0) {
+      const waiters = account.waiting.splice(0);
+      const needs = waiters.map(({ need }) => need);
+      const written = write([account], needs);
+      if (await isInTime(written)) answer(account, waiters, await written);
+      else {
+        for (const { resolve } of [...waiters, ...account.waiting.splice(0)]) resolve("unknown");
+        hanging += 1;
+        await written;
+        hanging -= 1;
+      }
+    }
+    account.busy = false;
+  }
+
+  function answer(account: Account, waiters: readonly Waiter[], states: readonly SpendState[] | undefined): void {
+    const now = clock.elapsed();
+    const left = states?.[0]?.left;
+    for (const waiter of waiters) {
+      const { need, resolve } = waiter;
+      waiter.tries += 1;
+      if (left === undefined) resolve("unknown");
+      else if (need <= freeOf(account, now)) {
+        reserve(account, need);
+        resolve("granted");
+      } else if (need <= left && waiter.tries < mostTries) account.waiting.push(waiter);
+      else {
+        account.refused = now < account.refusedUntil ? Math.min(need, account.refused) : need;
+        account.refusedUntil = now + refusedForMs;
+        resolve("refused");
+      }
+    }
+  }
+
+  /** Writes accounts down, and takes over what the database says of them; `undefined` where it can't be reached. */
+  async function write(
+    batch: readonly Account[],
+    needs: readonly number[],
+    giveAll = false,
+  ): Promise<readonly SpendState[] | undefined> {
+    const at = clock.elapsed();
+    const news = batch.map((account) => tell(account, { needs, at, giveAll }));
+    const states = await store.sync(holder, news).catch((error: unknown) => {
+      restsUntil = clock.elapsed() + restMs;
+      onTrouble(error, "what is spent of budgets can't be read or written down and is tried again");
+    });
+    for (const [index, account] of batch.entries()) {
+      const [sent, state] = [news[index], states?.[index]];
+      if (sent && state) takeOver(account, { sent, state, at });
+    }
+    return states || undefined;
+  }
+
+  function tell(
+    account: Account,
+    { needs, at, giveAll }: { readonly needs: readonly number[]; readonly at: number; readonly giveAll: boolean },
+  ): SpendNews {
+    const { key, turn, settled, written, peak, figures } = account;
+    const reserved = Math.max(0, account.reserved);
+    const isIdle = giveAll || (needs.length === 0 && at - account.usedAt >= idleAfterMs);
+    const keep = isIdle ? 0 : Math.max(0, freeOf(account, at));
+    // Nobody takes what is being given back.
+    if (keep === 0) account.lease = reserved + settled - written;
+    account.peak = reserved;
+    return {
+      ...key,
+      turn,
+      settled,
+      reserved,
+      keep,
+      peak,
+      needs,
+      amount: figures.amount,
+      thresholds: figures.thresholds,
+    };
+  }
+
+  function takeOver(
+    account: Account,
+    { sent, state, at }: { readonly sent: SpendNews; readonly state: SpendState; readonly at: number },
+  ): void {
+    account.written = sent.settled;
+    account.lease = state.lease;
+    if (sent.amount === account.figures.amount) account.seenAt = at;
+    const { budget } = account.figures;
+    for (const threshold of state.passed) {
+      const percent = budget.warnAt[sent.thresholds.indexOf(threshold)];
+      if (percent === undefined) continue;
+      onThreshold({
+        ...account.key,
+        ...(account.renews === undefined ? {} : { renews: account.renews }),
+        percent,
+        amountUsd: budget.amountUsd,
+        spentNanoUsd: String(state.spent),
+        at: clock.now(),
+      });
+    }
+  }
+
+  async function isInTime(written: Promise<unknown>): Promise<boolean> {
+    let patience: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      patience = setTimeout(resolve, patienceMs, false);
+    });
+    const done = await Promise.race([written.then(() => true), late]);
+    clearTimeout(patience);
+    return done;
+  }
+
+  function arm(): void {
+    if (closed || timer !== undefined) return;
+    timer = setTimeout(() => track(tick()), writeEveryMs);
+  }
+
+  function track(work: Promise<void>): void {
+    const tracked = work.finally(() => writing.delete(tracked));
+    writing.add(tracked);
+  }
+
+  async function tick(): Promise<void> {
+    const at = clock.elapsed();
+    if (at >= restsUntil && hanging === 0) {
+      await writeAll(
+        [...accounts].filter((account) => !account.busy && isDue(account, at)),
+        false,
+      );
+      await end([...accounts].filter((account) => isOver(account, at)));
+      if (accounts.size > 0 && at - renewedAt >= renewEveryMs) await renew(at);
+    }
+    timer = undefined;
+    if (accounts.size > 0 || ended.length > 0) arm();
+  }
+
+  /** Whether there is something to tell the database. */
+  function isDue(account: Account, at: number): boolean {
+    if (account.settled !== account.written) return true;
+    if (account.lease < account.reserved) return true;
+    if (account.lease > 0 && isLapsed(account, at)) return true;
+    return account.lease > account.reserved && at - account.usedAt >= idleAfterMs;
+  }
+
+  function isOver({ busy, calls, lease, settled, written, usedAt }: Account, at: number): boolean {
+    return !busy && calls === 0 && lease === 0 && settled === written && at - usedAt >= idleAfterMs;
+  }
+
+  /** Gives how many accounts there still are. */
+  async function giveAllBack(): Promise<number> {
+    await writeAll([...accounts], true);
+    await end([...accounts].filter(({ settled, written, lease }) => settled === written && lease === 0));
+    while (ended.length > 0) await end([]);
+    return accounts.size;
+  }
+
+  async function writeAll(due: readonly Account[], giveAll: boolean): Promise<void> {
+    for (let from = 0; from < due.length; from += batchSize) {
+      const batch = due.slice(from, from + batchSize).filter(({ busy }) => !busy);
+      for (const account of batch) account.busy = true;
+      const states = await write(batch, [], giveAll);
+      for (const account of batch) {
+        account.busy = false;
+        if (account.waiting.length > 0) track(serve(account));
+      }
+      if (!states) return;
+    }
+  }
+
+  async function end(over: readonly Account[]): Promise<void> {
+    for (const account of over) {
+      accounts.delete(account);
+      const name = `${account.key.scope}/${account.key.period}/${account.key.id}`;
+      if (current.get(name) === account) current.delete(name);
+      if (account.seenAt > Number.NEGATIVE_INFINITY || account.settled > 0) ended.push(account.turn);
+    }
+    const gone = ended.splice(0, batchSize);
+    if (gone.length === 0) return;
+    // What is left of one that can't be taken away now is worth nothing, and goes by itself.
+    await store
+      .end(holder, gone)
+      .catch((error: unknown) => onTrouble(error, "a budget's lease could not be taken away"));
+  }
+
+  async function renew(at: number): Promise<void> {
+    try {
+      const alive = new Set(await store.touch(holder));
+      for (const account of accounts)
+        if (alive.has(account.turn) && account.seenAt > Number.NEGATIVE_INFINITY) account.seenAt = at;
+      renewedAt = at;
+    } catch (error) {
+      onTrouble(error, "leases of budgets could not be renewed");
+    }
+  }
+}
