@@ -17,6 +17,8 @@ export type AuditAction =
   | "audit.list"
   | "audit.read"
   | "audit.verify"
+  | "budget.warning"
+  | "exchange.read"
   | "cache.purge"
   | "sink.pause"
   | "sink.resume"

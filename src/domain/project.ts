@@ -51,11 +51,18 @@ export type NewProject = {
   readonly metadata?: Metadata;
   readonly policy?: Policy;
   readonly settings?: ProjectSettings;
+  readonly limits?: LimitFigures;
+  readonly budgets?: readonly Budget[];
 };
 
-/** What is to become of a project; what is absent stays, also of its policy and its settings. `null` takes a key away, `undefined` a rule or a setting. */
-export type ProjectChange = Omit<Partial<NewProject>, "keys"> & {
+/**
+ * What is to become of a project; what is absent stays, also of its policy, its settings and its limits. `null` takes a key
+ * away, all limits and all budgets, `undefined` a rule, a setting or a limit.
+ */
+export type ProjectChange = Omit<Partial<NewProject>, "keys" | "limits" | "budgets"> & {
   readonly keys?: Readonly<Record<string, string | null>>;
+  readonly limits?: LimitFigures | null;
+  readonly budgets?: readonly Budget[] | null;
   /** Its tokens are revoked with it. */
   readonly revokeTokens?: boolean;
 };

@@ -56,6 +56,10 @@ const catalogue = {
     503,
     "A part that the gateway needs is unavailable. Send the request again after the time that the Retry-After header gives.",
   ],
+  not_cached: [
+    504,
+    "There is no kept answer to this request, and it asks for no other. Leave out only-if-cached, or send it again later.",
+  ],
   upstream_timeout: [
     504,
     "The provider did not answer in time. Send the request again, or ask the operator for a longer timeout.",

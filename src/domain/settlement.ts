@@ -2,8 +2,6 @@
 export type Settlement = {
   /** The exchange's id. */
   readonly id: string;
-  readonly provider?: string;
-  readonly model?: string;
   /** Absent where nobody knows, and what was reserved stands. LLM tokens. */
   readonly tokens?: { readonly input: number; readonly output: number };
   /** Nano-dollars as text; absent where there is no price for it. */

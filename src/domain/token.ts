@@ -42,9 +42,11 @@ export type NewToken = {
   readonly userId?: string;
   readonly allowedModels?: readonly string[];
   readonly metadata?: Metadata;
+  readonly limits?: LimitFigures;
+  readonly budgets?: readonly Budget[];
 };
 
-/** What is to become of a token; what is absent stays, and `null` takes a bound or a name away. */
+/** What is to become of a token; what is absent stays, also of its limits, and `null` takes a bound or a name away, `undefined` a limit. */
 export type TokenChange = {
   readonly name?: string | null;
   readonly isActive?: boolean;
@@ -53,6 +55,8 @@ export type TokenChange = {
   readonly userId?: string | null;
   readonly allowedModels?: readonly string[] | null;
   readonly metadata?: Metadata;
+  readonly limits?: LimitFigures | null;
+  readonly budgets?: readonly Budget[] | null;
 };
 
 /** What every token begins with; nothing else that does is ever taken for anything else. */

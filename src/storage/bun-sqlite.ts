@@ -13,14 +13,22 @@ import {
 } from "kysely";
 import { storable } from "./storable-text.ts";
 
-/** Opens an SQLite file for its owner alone, making it where there is none; throws what the system says where it can't. */
-export function openSqliteFile(path: string): Database {
+/**
+ * Opens an SQLite file for its owner alone, making it where there is none; throws what the system says where it can't. One that
+ * `shrinks` is made so that it can give room back to the disk.
+ */
+export function openSqliteFile(path: string, { shrinks = false }: { readonly shrinks?: boolean } = {}): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
   const database = new Database(path, { readwrite: true, strict: true });
   // Two that open one file at once wait for each other here.
   database.run("PRAGMA busy_timeout = 5000");
+  if (shrinks) {
+    // Both only take effect before anything is in the file.
+    database.run("PRAGMA page_size = 8192");
+    database.run("PRAGMA auto_vacuum = INCREMENTAL");
+  }
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = NORMAL");
   database.run("PRAGMA foreign_keys = ON");
@@ -79,7 +87,8 @@ class PatientDriver extends SqliteDriver {
   }
 }
 
-async function retryWhileBusy<T>(work: () => Promise<T>, waitMs: number): Promise<T> {
+/** Does it, and again as long as others hold the file. */
+export async function retryWhileBusy<T>(work: () => Promise<T> | T, waitMs: number): Promise<T> {
   const until = performance.now() + waitMs;
   for (let pauseMs = 1; ; pauseMs = Math.min(20, pauseMs * 2)) {
     try {

@@ -1,3 +1,4 @@
+import type { SpendStore } from "../domain/spend.ts";
 import { createVault } from "../lib/seal.ts";
 import { type AuditStore, createAudit, createAuditStore } from "./audit.ts";
 import { openAuditFile } from "./audit-file.ts";
@@ -6,6 +7,7 @@ import { type DatabaseConfig, openDatabase, type Storage } from "./database.ts";
 import { createMigration } from "./migrate.ts";
 import { openPepper } from "./pepper.ts";
 import { createProjectStore, type ProjectStore } from "./projects.ts";
+import { createSpendStore } from "./spend.ts";
 import { createTokenStore, type TokenStore } from "./tokens.ts";
 
 /** Everything that projects, tokens and the audit are kept with. */
@@ -13,6 +15,7 @@ export type ControlStore = {
   readonly storage: Storage;
   readonly projects: ProjectStore;
   readonly tokens: TokenStore;
+  readonly spend: SpendStore;
   readonly changes: Changes;
   readonly auditStore: AuditStore;
   readonly close: () => Promise<void>;
@@ -61,6 +64,7 @@ export async function openControlStore(parts: ControlStoreParts): Promise<Contro
       auditStore,
       projects: createProjectStore({ storage, changes, vault, now }),
       tokens: createTokenStore({ storage, changes, vault, pepper, now }),
+      spend: createSpendStore(storage),
       async close() {
         await file?.close();
         await storage.close();

@@ -16,10 +16,11 @@ import { copyDatabase } from "./copy.ts";
 import type { Storage } from "./database.ts";
 import { createMigration } from "./migrate.ts";
 import * as registered from "./migrations/index.ts";
+import { createSpendStore } from "./spend.ts";
 import { digestToken } from "./tokens.ts";
 
 /** A database with something in every table, more than is copied at once. */
-async function fill({ projects, tokens, changes }: Stores): Promise<string> {
+async function fill({ projects, tokens, changes, storage }: Stores): Promise<string> {
   const { id: projectId } = await projects.add(
     { name: "Größe \\ ' 🚀", keys: { openai: "sk-0123456789-abcdefgh", "a-b": "sk-1", a_b: "sk-2", B: "sk-3" } },
     actor,
@@ -27,6 +28,19 @@ async function fill({ projects, tokens, changes }: Stores): Promise<string> {
   const { token, text } = await tokens.add({ projectId, maxRequests: 2 ** 53 - 1, metadata: { a: "\0" } }, actor);
   await tokens.add({ projectId, expiresAt: 1, allowedModels: ["gpt-*"] }, actor);
   await tokens.spend(token.id);
+  const part = {
+    id: "größe",
+    period: "day",
+    starts: 5,
+    reserved: 9,
+    keep: 0,
+    peak: 0,
+    needs: [],
+    thresholds: [],
+  } as const;
+  await createSpendStore(storage).sync("h", [
+    { ...part, scope: "user", turn: 1, settled: 2 ** 52, amount: 2 ** 53 - 1 },
+  ]);
   for (let time = 0; time < 3; time += 1)
     await changes.note(
       actor,
@@ -41,7 +55,16 @@ function writeRow(row: object): string {
 }
 
 async function readAll({ db }: Storage): Promise<unknown> {
-  const tables = ["projects", "provider_keys", "tokens", "secrets", "audit", "state"] as const;
+  const tables = [
+    "projects",
+    "provider_keys",
+    "tokens",
+    "secrets",
+    "audit",
+    "budget_spend",
+    "budget_leases",
+    "state",
+  ] as const;
   const rows = await Promise.all(tables.map((name) => db.selectFrom(name).selectAll().execute()));
   return rows.map((each) => each.map((row) => writeRow(row)).toSorted());
 }
@@ -73,9 +96,11 @@ for (const [way, it, makeSource, makeTarget] of ways) {
       ["tokens", 2],
       ["secrets", 1],
       ["audit", 1203],
+      ["budget_spend", 1],
+      ["budget_leases", 1],
       ["state", 1],
     ]);
-    expect(new Set(report.tables.map(({ checksum }) => checksum)).size).toBe(6);
+    expect(new Set(report.tables.map(({ checksum }) => checksum)).size).toBe(8);
     expect(report.audit).toEqual({ ok: true, checked: 1203 });
     expect(await readAll(target)).toEqual(before);
     expect(await readAll(stores.storage)).toEqual(before);

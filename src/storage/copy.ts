@@ -34,6 +34,8 @@ const keysOfTables: Readonly<Record<keyof Tables, readonly string[]>> = {
   tokens: ["id"],
   secrets: ["name"],
   audit: ["seq"],
+  budget_spend: ["scope", "id", "period", "starts"],
+  budget_leases: ["holder", "turn"],
   state: ["one"],
 };
 

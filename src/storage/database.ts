@@ -24,16 +24,18 @@ export type OpenOptions = {
   readonly readOnly?: boolean;
   /** How long an answer may take. Milliseconds. */
   readonly answerWithinMs?: number;
+  /** An SQLite file that is made now can give room back to the disk. */
+  readonly shrinks?: boolean;
 };
 
 /** An open database. */
-export type Storage = AsyncDisposable & {
+export type Storage<T = Tables> = AsyncDisposable & {
   readonly driver: DatabaseConfig["driver"];
-  readonly db: Kysely<Tables>;
+  readonly db: Kysely<T>;
   /** The same for changes, which outlive a power cut once they are made; what is only counted is not worth that wait. */
-  readonly changeDb: Kysely<Tables>;
+  readonly changeDb: Kysely<T>;
   /** The same tables on connections of its own, for work that may take minutes. */
-  readonly slowDb: Kysely<Tables>;
+  readonly slowDb: Kysely<T>;
   /** A number that differs once another connection has changed anything; `undefined` where only the tables tell. */
   readonly version: () => number | undefined;
   /** Takes what was replaced out of SQLite's log; PostgreSQL does such things by itself, in its own time. */
@@ -45,27 +47,30 @@ export type Storage = AsyncDisposable & {
 export const postgresSchema = "weir";
 
 /** Opens a database as it is; throws what the system says where it can't. A PostgreSQL is asked for the first time when it is used. */
-export async function openDatabase(
+export async function openDatabase<T = Tables>(
   config: DatabaseConfig,
   onTrouble: (error: Error) => void,
   options: OpenOptions = {},
-): Promise<Storage> {
+): Promise<Storage<T>> {
   return config.driver === "sqlite"
-    ? openSqlite(config.path, options)
-    : openPostgres(config, onTrouble, options.answerWithinMs);
+    ? openSqlite<T>(config.path, options)
+    : openPostgres<T>(config, onTrouble, options.answerWithinMs);
 }
 
 /** How long a statement may wait for another process, and how long for its schema change. Milliseconds. */
 const sqliteWaitMs = 5_000;
 const patienceMs = 600_000;
 
-function openSqlite(path: string, { readOnly = false, answerWithinMs = sqliteWaitMs }: OpenOptions): Storage {
-  const open = () => (readOnly ? openSqliteFileToRead(path) : openSqliteFile(path));
+function openSqlite<T>(
+  path: string,
+  { readOnly = false, shrinks = false, answerWithinMs = sqliteWaitMs }: OpenOptions,
+): Storage<T> {
+  const open = () => (readOnly ? openSqliteFileToRead(path) : openSqliteFile(path, { shrinks }));
   const database = open();
   const version = database.prepare<{ data_version: number }, []>("PRAGMA data_version");
-  const db = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => database, answerWithinMs) });
-  const changeDb = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => durably(open()), answerWithinMs) });
-  const slowDb = new Kysely<Tables>({ dialect: createBunSqliteDialect(() => durably(open()), patienceMs) });
+  const db = new Kysely<T>({ dialect: createBunSqliteDialect(() => database, answerWithinMs) });
+  const changeDb = new Kysely<T>({ dialect: createBunSqliteDialect(() => durably(open()), answerWithinMs) });
+  const slowDb = new Kysely<T>({ dialect: createBunSqliteDialect(() => durably(open()), patienceMs) });
   const close = async () => {
     version.finalize();
     await slowDb.destroy();
@@ -96,15 +101,15 @@ function durably(database: Database): Database {
 const connectWithinMs = 5_000;
 const postgresAnswerMs = 30_000;
 
-async function openPostgres(
+async function openPostgres<T>(
   { url, poolSize, maxIdle, connectionLifetimeMs }: Extract<DatabaseConfig, { driver: "postgres" }>,
   onTrouble: (error: Error) => void,
   answerWithinMs = postgresAnswerMs,
-): Promise<Storage> {
+): Promise<Storage<T>> {
   const about = { url, lifetimeMs: connectionLifetimeMs, connectWithinMs, onTrouble };
   const open = async (max: number, min: number, withinMs: number) => {
     const pool = await createPostgresPool({ ...about, max, min, answerWithinMs: withinMs });
-    return new Kysely<Tables>({
+    return new Kysely<T>({
       dialect: new StorableDialect({ pool }),
       plugins: [new WithSchemaPlugin(postgresSchema)],
     });

@@ -7,6 +7,7 @@ export type ExchangeTables = {
   readonly exchange_nodes: ExchangeNodeRow;
   readonly counted_exchanges: CountedExchangeRow;
   readonly usage_sums: UsageSumRow;
+  readonly exchange_log_state: ExchangeLogStateRow;
 };
 
 /** An exchange without what was said in it. */
@@ -93,4 +94,11 @@ export type UsageSumRow = {
   /** Counts of times on a logarithmic scale, as JSON: how quantiles of many rows can be told. */
   readonly duration_sketch: string;
   readonly first_byte_sketch: string;
+};
+
+/** One row. */
+export type ExchangeLogStateRow = {
+  readonly one: 1;
+  /** The sizes of all exchanges and nodes. */
+  readonly bytes: number;
 };

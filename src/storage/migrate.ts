@@ -2,7 +2,6 @@ import { type Kysely, sql, type Transaction } from "kysely";
 import { postgresSchema, type Storage } from "./database.ts";
 import * as registered from "./migrations/index.ts";
 import { forgetTypes, type SchemaChange } from "./schema-change.ts";
-import type { Tables } from "./tables.ts";
 
 const everyChange: readonly SchemaChange[] = Object.values(registered).toSorted((one, other) =>
   one.name < other.name ? -1 : 1,
@@ -11,7 +10,8 @@ const everyChange: readonly SchemaChange[] = Object.values(registered).toSorted(
 /** The names of all steps that this program knows, in their order. */
 export const everyStep: readonly string[] = everyChange.map(({ name }) => name);
 
-const ownTable = "schema_changes";
+/** Where each of our schemas keeps what was done to it. */
+const ownTables: ReadonlySet<string> = new Set(["schema_changes", "exchange_log_changes"]);
 /** Of PostgreSQL's advisory locks, the one under which the schema changes. */
 const lockId = 5_713_190_482;
 /** How long another process may take for its schema change. */
@@ -41,13 +41,26 @@ export type Migration = {
   readonly down: () => Promise<readonly string[]>;
 };
 
-/** Creates it; `adopt` lets the tables into a PostgreSQL database that holds those of another program. */
-export function createMigration(
-  { slowDb, driver }: Pick<Storage, "slowDb" | "driver">,
+/** What is migrated. */
+export type MigrationOptions = {
+  readonly changes?: readonly SchemaChange[];
+  /** The table that names those which were done. */
+  readonly table?: "schema_changes" | "exchange_log_changes";
+  /** The SQLite file as people know it. */
+  readonly file?: string;
+  /** Lets the tables into a PostgreSQL database that holds those of another program. */
+  readonly adopt?: boolean;
+};
+
+/** Creates it, by itself for what projects, tokens and the audit are kept in. */
+export function createMigration<T>(
+  { slowDb, driver }: Pick<Storage<T>, "slowDb" | "driver">,
   {
     changes = everyChange,
+    table: ownTable = "schema_changes",
+    file = "DATABASE_PATH",
     adopt = false,
-  }: { readonly changes?: readonly SchemaChange[]; readonly adopt?: boolean } = {},
+  }: MigrationOptions = {},
 ): Migration {
   const qualified = sql.table(driver === "postgres" ? `${postgresSchema}.${ownTable}` : ownTable);
 
@@ -84,7 +97,7 @@ export function createMigration(
       }),
   };
 
-  async function readStatus(db: Kysely<Tables>): Promise<SchemaStatus> {
+  async function readStatus(db: Kysely<T>): Promise<SchemaStatus> {
     const known = changes.map(({ name }) => name);
     const applied = await listApplied(db);
     return {
@@ -108,7 +121,7 @@ export function createMigration(
   }
 
   /** In one transaction, whose lock goes with it, whichever way it ends. */
-  function alone<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  function alone<R>(work: (trx: Transaction<T>) => Promise<R>): Promise<R> {
     return slowDb.transaction().execute(async (trx) => {
       if (driver === "postgres") {
         await sql`set local lock_timeout = ${sql.lit(lockTimeout)}`.execute(trx);
@@ -118,7 +131,7 @@ export function createMigration(
     });
   }
 
-  async function prepare(trx: Transaction<Tables>): Promise<void> {
+  async function prepare(trx: Transaction<T>): Promise<void> {
     if (!adopt) await refuseForeignTables(trx);
     if (driver === "postgres") {
       // Who may not make schemas may use one that was made for him.
@@ -130,25 +143,25 @@ export function createMigration(
     );
   }
 
-  async function apply(change: SchemaChange, trx: Transaction<Tables>): Promise<void> {
+  async function apply(change: SchemaChange, trx: Transaction<T>): Promise<void> {
     await change.up(forgetTypes(trx));
     await sql`insert into ${qualified} (name, timestamp) values (${change.name}, ${new Date().toISOString()})`.execute(
       trx,
     );
   }
 
-  async function takeBack(change: SchemaChange, trx: Transaction<Tables>): Promise<void> {
+  async function takeBack(change: SchemaChange, trx: Transaction<T>): Promise<void> {
     await change.down(forgetTypes(trx));
     await sql`delete from ${qualified} where name = ${change.name}`.execute(trx);
   }
 
-  async function listApplied(db: Kysely<Tables>): Promise<readonly string[]> {
+  async function listApplied(db: Kysely<T>): Promise<readonly string[]> {
     if (!(await listTables(db)).some(({ name, own }) => own && name === ownTable)) return [];
     const { rows } = await sql<{ name: string }>`select name from ${qualified}`.execute(db);
     return rows.map(({ name }) => name).toSorted();
   }
 
-  async function listTables(db: Kysely<Tables>): Promise<readonly { readonly name: string; readonly own: boolean }[]> {
+  async function listTables(db: Kysely<T>): Promise<readonly { readonly name: string; readonly own: boolean }[]> {
     if (driver === "sqlite") {
       const { rows } = await sql<{ name: string }>`select name from sqlite_master
         where type = 'table' and name not like 'sqlite\\_%' escape '\\'`.execute(db);
@@ -163,13 +176,16 @@ export function createMigration(
     return rows.map(({ name, schema }) => ({ name, own: schema === postgresSchema }));
   }
 
-  async function refuseForeignTables(db: Kysely<Tables>): Promise<void> {
-    const foreign = (await listTables(db)).filter(({ name, own }) => !(own && name === ownTable));
+  async function refuseForeignTables(db: Kysely<T>): Promise<void> {
+    const tables = await listTables(db);
+    // Another of our schemas is there already: it was let in.
+    if (tables.some(({ name, own }) => own && name !== ownTable && ownTables.has(name))) return;
+    const foreign = tables.filter(({ name, own }) => !(own && name === ownTable));
     if (foreign.length === 0) return;
     const names = foreign.slice(0, 3).map(({ name }) => name);
     throw new SchemaFault(
       driver === "sqlite"
-        ? `DATABASE_PATH holds the tables of another program (${names.join(", ")}): choose another file`
+        ? `${file} holds the tables of another program (${names.join(", ")}): choose another file`
         : `DATABASE_URL names a database that holds the tables of another program (${names.join(", ")}). Use a database of its own, or run "weir migrate up --adopt": Weir's tables lie in the schema ${postgresSchema}, and nothing else is touched`,
     );
   }

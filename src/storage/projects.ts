@@ -8,7 +8,9 @@ import type { Storage } from "./database.ts";
 import { difference } from "./difference.ts";
 import { type Page, type Paged, toPaged } from "./page.ts";
 import { revokeTokens } from "./revoke-tokens.ts";
+import { createSpentReader } from "./spent.ts";
 import { readStored } from "./stored-json.ts";
+import { writeBound } from "./write-bound.ts";
 import type { ProjectRow, ProviderKeyRow, Tables } from "./tables.ts";
 
 /** There is a project of that name already. */
@@ -35,6 +37,7 @@ export function keyContext(projectId: string, provider: string): string {
 /** Creates the store of projects. Nothing is ever deleted. */
 export function createProjectStore({ storage: { db }, changes, vault, now }: ProjectStoreParts) {
   return {
+    readSpent: createSpentReader(db, "project", now),
     /** The latest first. */
     async list(
       { isActive, search }: { readonly isActive?: boolean | undefined; readonly search?: string | undefined },
@@ -73,6 +76,8 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
             metadata: JSON.stringify(wanted.metadata ?? {}),
             policy: JSON.stringify(wanted.policy ?? {}),
             settings: JSON.stringify(wanted.settings ?? {}),
+            limits: writeBound(wanted.limits),
+            budgets: writeBound(wanted.budgets),
             epoch,
           })
           .execute();
@@ -125,7 +130,7 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
 
   function writeChange(before: Project, change: ProjectChange) {
     const at = now();
-    const { name, isActive, metadata, policy, settings } = change;
+    const { name, isActive, metadata, policy, settings, limits, budgets } = change;
     return {
       updated_at: at,
       ...(name === undefined ? {} : { name }),
@@ -135,6 +140,8 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
       ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
       ...(policy === undefined ? {} : { policy: JSON.stringify({ ...before.policy, ...policy }) }),
       ...(settings === undefined ? {} : { settings: JSON.stringify({ ...before.settings, ...settings }) }),
+      ...(limits === undefined ? {} : { limits: writeBound(limits && { ...before.limits, ...limits }) }),
+      ...(budgets === undefined ? {} : { budgets: writeBound(budgets) }),
     };
   }
 
@@ -197,6 +204,8 @@ export function readProject(row: ProjectRow, keys: readonly ProviderKeyRow[]): P
     metadata: readStored(row.metadata),
     policy: readStored(row.policy),
     settings: readStored(row.settings),
+    ...(row.limits === null ? {} : { limits: readStored(row.limits) }),
+    ...(row.budgets === null ? {} : { budgets: readStored(row.budgets) }),
   };
 }
 
@@ -205,6 +214,7 @@ function actionOf(before: Project, after: Project): AuditEvent["action"] {
   return after.isActive ? "project.activate" : "project.deactivate";
 }
 
-function show({ name, shownKeys, isActive, metadata, policy, settings }: Project): Readonly<Record<string, unknown>> {
-  return { name, provider_keys: shownKeys, is_active: isActive, metadata, policy, settings };
+function show(project: Project): Readonly<Record<string, unknown>> {
+  const { name, shownKeys, isActive, metadata, policy, settings, limits, budgets } = project;
+  return { name, provider_keys: shownKeys, is_active: isActive, metadata, policy, settings, limits, budget: budgets };
 }

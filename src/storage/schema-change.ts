@@ -1,11 +1,10 @@
 import type { Kysely } from "kysely";
-import type { Tables } from "./tables.ts";
 
 /** A database whose tables are being changed. */
 export type ChangingDatabase = Kysely<Record<string, Record<string, unknown>>>;
 
 /** A database without what its types know of its tables. */
-export function forgetTypes(db: Kysely<Tables>): ChangingDatabase {
+export function forgetTypes(db: Pick<ChangingDatabase, "schema">): ChangingDatabase {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return db as unknown as ChangingDatabase;
 }

@@ -1,4 +1,6 @@
 import type { AuditEvent } from "../domain/audit.ts";
+import type { Budget } from "../domain/budget.ts";
+import type { LimitFigures } from "../domain/limits.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Metadata, ProjectSettings } from "../domain/project.ts";
 import type { Stored } from "./stored-json.ts";
@@ -11,6 +13,8 @@ export type Tables = {
   readonly state: StateRow;
   readonly secrets: SecretRow;
   readonly audit: AuditRow;
+  readonly budget_spend: BudgetSpendRow;
+  readonly budget_leases: BudgetLeaseRow;
 };
 
 export type ProjectRow = {
@@ -23,6 +27,8 @@ export type ProjectRow = {
   readonly metadata: Stored<Metadata>;
   readonly policy: Stored<Policy>;
   readonly settings: Stored<ProjectSettings>;
+  readonly limits: Stored<LimitFigures> | null;
+  readonly budgets: Stored<readonly Budget[]> | null;
   /** The number of the last change to it or its keys. */
   readonly epoch: number;
 };
@@ -54,6 +60,8 @@ export type TokenRow = {
   readonly user_id: string | null;
   readonly allowed_models: Stored<readonly string[]> | null;
   readonly metadata: Stored<Metadata>;
+  readonly limits: Stored<LimitFigures> | null;
+  readonly budgets: Stored<readonly Budget[]> | null;
   readonly epoch: number;
 };
 
@@ -89,4 +97,30 @@ export type AuditRow = {
   readonly changes: Stored<Pick<AuditEvent, "before" | "after">> | null;
   readonly previous: string;
   readonly hash: string;
+};
+
+/** What was spent of a budget in one period. Money is nano-dollars. */
+export type BudgetSpendRow = {
+  readonly scope: string;
+  readonly id: string;
+  readonly period: string;
+  /** The period's beginning; 0 of what never begins anew. */
+  readonly starts: number;
+  readonly spent_nano: number;
+  /** The highest threshold that was told. */
+  readonly told_nano: number;
+};
+
+/** What a process holds of a budget's period: nobody else spends it, as long as the process says that it lives. */
+export type BudgetLeaseRow = {
+  readonly holder: string;
+  readonly turn: number;
+  readonly scope: string;
+  readonly id: string;
+  readonly period: string;
+  readonly starts: number;
+  readonly amount_nano: number;
+  /** What of this turn's spending is in the period's sum. */
+  readonly settled_nano: number;
+  readonly seen_at: number;
 };

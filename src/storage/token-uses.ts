@@ -1,8 +1,13 @@
 import type { TokenId } from "../domain/token.ts";
 import type { Storage } from "./database.ts";
 
-/** Uses of a token that were counted elsewhere. */
-export type TokenUses = { readonly id: TokenId; readonly count: number; readonly lastUsedAt: number };
+/** Uses of a token that were counted elsewhere; `hits` are answers that it was given from the cache. */
+export type TokenUses = {
+  readonly id: TokenId;
+  readonly count: number;
+  readonly hits?: number;
+  readonly lastUsedAt: number;
+};
 
 /** Counts what is called with tokens. It writes counters and nothing else, and nothing else writes them. */
 export function createTokenUses({ db, now }: Pick<Storage, "db"> & { readonly now: () => number }) {
@@ -36,11 +41,12 @@ export function createTokenUses({ db, now }: Pick<Storage, "db"> & { readonly no
       // In one order everywhere, so that two processes never wait for each other.
       const sorted = uses.toSorted((one, other) => (one.id < other.id ? -1 : 1));
       await db.transaction().execute(async (trx) => {
-        for (const { id, count, lastUsedAt } of sorted)
+        for (const { id, count, hits = 0, lastUsedAt } of sorted)
           await trx
             .updateTable("tokens")
             .set((table) => ({
               request_count: table("request_count", "+", count),
+              cache_hit_count: table("cache_hit_count", "+", hits),
               last_used_at: table
                 .case()
                 .when("last_used_at", ">", lastUsedAt)

@@ -18,9 +18,11 @@ import { difference } from "./difference.ts";
 import { type Page, type Paged, toPaged } from "./page.ts";
 import { keyContext, readProject } from "./projects.ts";
 import { revokeTokens } from "./revoke-tokens.ts";
+import { createSpentReader } from "./spent.ts";
 import { readStored } from "./stored-json.ts";
 import type { Tables, TokenRow } from "./tables.ts";
 import { createTokenUses } from "./token-uses.ts";
+import { writeBound } from "./write-bound.ts";
 
 /** There is no such project. */
 export class ProjectUnknown extends Error {
@@ -70,6 +72,7 @@ export function digestToken(text: string): string {
 export function createTokenStore({ storage: { db }, changes, vault, pepper, now }: TokenStoreParts) {
   return {
     ...createTokenUses({ db, now }),
+    readSpent: createSpentReader(db, "token", now),
     /** The latest first. */
     async list({ projectId, isActive, expiresBefore }: TokenFilter, page: Page): Promise<Paged<Token>> {
       let query = db
@@ -119,6 +122,8 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
             user_id: wanted.userId ?? null,
             allowed_models: wanted.allowedModels ? JSON.stringify(wanted.allowedModels) : null,
             metadata: JSON.stringify(wanted.metadata ?? {}),
+            limits: writeBound(wanted.limits),
+            budgets: writeBound(wanted.budgets),
             epoch,
           })
           .execute();
@@ -238,7 +243,7 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
 
   function writeChange(before: Token, change: TokenChange) {
     const at = now();
-    const { name, isActive, expiresAt, maxRequests, userId, allowedModels, metadata } = change;
+    const { name, isActive, expiresAt, maxRequests, userId, allowedModels, metadata, limits, budgets } = change;
     return {
       updated_at: at,
       ...(name === undefined ? {} : { name }),
@@ -250,6 +255,8 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
       ...(userId === undefined ? {} : { user_id: userId }),
       ...(allowedModels === undefined ? {} : { allowed_models: allowedModels && JSON.stringify(allowedModels) }),
       ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+      ...(limits === undefined ? {} : { limits: writeBound(limits && { ...before.limits, ...limits }) }),
+      ...(budgets === undefined ? {} : { budgets: writeBound(budgets) }),
     };
   }
 }
@@ -291,6 +298,8 @@ function readToken(row: TokenRow): Token {
     ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
     ...(row.user_id === null ? {} : { userId: row.user_id }),
     ...(row.allowed_models === null ? {} : { allowedModels: readStored(row.allowed_models) }),
+    ...(row.limits === null ? {} : { limits: readStored(row.limits) }),
+    ...(row.budgets === null ? {} : { budgets: readStored(row.budgets) }),
   };
 }
 
@@ -299,7 +308,7 @@ function about({ id, projectId }: Token, action: AuditEvent["action"], more: Par
 }
 
 function show(token: Token): Readonly<Record<string, unknown>> {
-  const { name, expiresAt, maxRequests, isActive, userId, allowedModels, metadata } = token;
+  const { name, expiresAt, maxRequests, isActive, userId, allowedModels, metadata, limits, budgets } = token;
   return {
     name,
     expires_at: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString(),
@@ -308,5 +317,7 @@ function show(token: Token): Readonly<Record<string, unknown>> {
     user_id: userId,
     allowed_models: allowedModels,
     metadata,
+    limits,
+    budget: budgets,
   };
 }

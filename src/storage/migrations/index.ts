@@ -1,1 +1,2 @@
 export { controlPlane } from "./0001-control-plane.ts";
+export { limitsAndBudgets } from "./0002-limits-and-budgets.ts";

@@ -1,0 +1,1 @@
+export { exchangeLog } from "./0001-exchange-log.ts";
