@@ -241,11 +241,13 @@ test("its settings: off without a path, 100 MB and five older files by default",
   expect(file.enabled({ ...values, path: "events.jsonl" })).toBe(true);
 });
 
+const exchangeLog = { database: { driver: "sqlite", path: "exchanges.db" }, keepsRows: true, durable: false } as const;
+
 test("opened without a path it writes into the data directory", async () => {
   using directory = makeDirectory();
   const sink = await file.open(
     { path: undefined, maxBytes: 0, maxFiles: 0 },
-    { fetch, now: Date.now, dataDir: directory.path, version: "0" },
+    { fetch, now: Date.now, dataDir: directory.path, version: "0", exchangeLog },
   );
   expect(sink.target).toBe(join(directory.path, "exchanges.jsonl"));
   await sink.close?.();

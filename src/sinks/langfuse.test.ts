@@ -37,6 +37,8 @@ test("without an address it is Langfuse's cloud", () => {
   expect(valuesOf(keys).baseUrl).toBe("https://cloud.langfuse.com");
 });
 
+const exchangeLog = { database: { driver: "sqlite", path: "exchanges.db" }, keepsRows: true, durable: false } as const;
+
 test.each([
   [{ LANGFUSE_TRACING_ENVIRONMENT: "prod" }, "prod"],
   [{ DEPLOYMENT_ENVIRONMENT: "eu" }, "eu"],
@@ -44,7 +46,7 @@ test.each([
 ])("with %p traces are of the environment %p", async (env: Record<string, string>, environment) => {
   const fake = startFakeLangfuse();
   const values = valuesOf({ ...keys, ...env, LANGFUSE_BASE_URL: `${fake.url}/` });
-  const sink = await langfuse.open(values, { fetch, now: Date.now, dataDir: ".", version: "1.2.3" });
+  const sink = await langfuse.open(values, { fetch, now: Date.now, dataDir: ".", version: "1.2.3", exchangeLog });
   await sink.deliver(recordsOf([exampleExchange()]), AbortSignal.timeout(5_000));
   await fake.stop();
 

@@ -43,8 +43,10 @@ function valuesOf(env: Readonly<Record<string, string>>): Values {
   return Object.fromEntries(read) as Values;
 }
 
+const exchangeLog = { database: { driver: "sqlite", path: "exchanges.db" }, keepsRows: true, durable: false } as const;
+
 function open(env: Readonly<Record<string, string>>): Sink | Promise<Sink> {
-  return otlp.open(valuesOf(env), { fetch, now: Date.now, dataDir: ".", version: "1.2.3" });
+  return otlp.open(valuesOf(env), { fetch, now: Date.now, dataDir: ".", version: "1.2.3", exchangeLog });
 }
 
 async function spanOf(different: Partial<Exchange>): Promise<DecodedSpan> {

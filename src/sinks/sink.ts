@@ -1,5 +1,6 @@
 import type { Exchange } from "../domain/exchange.ts";
 import type { Settings, SettingValues } from "../lib/setting.ts";
+import type { DatabaseConfig } from "../storage/database.ts";
 
 /** One record on its way to a sink. */
 export type SinkRecord = {
@@ -45,6 +46,12 @@ export type SinkParts = {
   /** Where it may keep files of its own. */
   readonly dataDir: string;
   readonly version: string;
+  /** Where the exchange log is, whether it keeps exchanges or their sums alone, and whether those outlive a power cut at once. */
+  readonly exchangeLog: {
+    readonly database: DatabaseConfig;
+    readonly keepsRows: boolean;
+    readonly durable: boolean;
+  };
 };
 
 /** A kind of sink: its name, what can be set, and how to open it. One file each, one line in `index.ts`. */

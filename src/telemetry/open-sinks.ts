@@ -1,6 +1,6 @@
 import type { SinkChoice } from "../config/config.ts";
 import * as definitions from "../sinks/index.ts";
-import type { Sink, SinkDefinition } from "../sinks/sink.ts";
+import type { Sink, SinkDefinition, SinkParts } from "../sinks/sink.ts";
 
 /** A sink that runs, and what of each exchange it gets. */
 export type OpenSink = Pick<SinkChoice, "bodies" | "sample"> & { readonly sink: Sink };
@@ -8,7 +8,7 @@ export type OpenSink = Pick<SinkChoice, "bodies" | "sample"> & { readonly sink: 
 /** Opens the sinks that were chosen; throws where one can't be opened. */
 export async function openSinks(
   choices: readonly SinkChoice[],
-  about: { readonly dataDir: string; readonly version: string },
+  about: Pick<SinkParts, "dataDir" | "version" | "exchangeLog">,
 ): Promise<readonly OpenSink[]> {
   const known: readonly SinkDefinition[] = Object.values(definitions) as readonly SinkDefinition[];
   return Promise.all(

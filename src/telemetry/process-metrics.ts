@@ -10,6 +10,17 @@ export type ProcessFacts = {
   readonly isDatabaseAlive: () => Promise<boolean>;
   /** Tokens whose access is in memory. */
   readonly knownTokens: () => number;
+  /** What came of asking the cache; absent where there is none. */
+  readonly cache?: (() => CacheFacts) | undefined;
+};
+
+/** The cache's counts since the start, and what it holds where that is known. */
+export type CacheFacts = {
+  readonly hits: number;
+  readonly misses: number;
+  readonly bypassed: number;
+  readonly stored: number;
+  readonly size?: { readonly entries: number; readonly bytes: number } | undefined;
 };
 
 /** The metrics of the process. */
@@ -66,6 +77,17 @@ async function createRegistry(facts: ProcessFacts, takeWorstLag: () => number): 
     (await facts.isDatabaseAlive()) ? 1 : 0,
   );
   gauge("weir_tokens_known", "Tokens that are checked without asking the database", facts.knownTokens);
+  const { cache } = facts;
+  if (cache) {
+    counter("weir_cache_hits_total", "Answers that were given from the cache", () => cache().hits);
+    counter("weir_cache_misses_total", "Answers that the cache had to ask an upstream for", () => cache().misses);
+    counter("weir_cache_bypass_total", "Calls that the cache had no part in", () => cache().bypassed);
+    counter("weir_cache_stores_total", "Answers that were kept", () => cache().stored);
+    if (cache().size) {
+      gauge("weir_cache_entries", "Answers in the cache", () => cache().size?.entries ?? 0);
+      gauge("weir_cache_bytes", "Bytes of the answers in the cache", () => cache().size?.bytes ?? 0);
+    }
+  }
   counter("weir_capture_lost_total", "Captures that were never recorded", facts.lost);
   counter(
     "weir_strict_timeouts_total",

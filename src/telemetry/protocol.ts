@@ -1,5 +1,8 @@
 import type { CaptureBatch } from "./capture-batch.ts";
 import type { LogConfig, TelemetryConfig } from "../config/config.ts";
+import type { ExchangeSummary } from "../domain/exchange-summary.ts";
+import type { OwnPrices } from "../domain/own-prices.ts";
+import type { Settlement } from "../domain/settlement.ts";
 import type { DeadLetter, DropReason } from "../outbox/outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import type { Tally } from "./tally.ts";
@@ -7,6 +10,12 @@ import type { Tally } from "./tally.ts";
 /** What the worker is opened with; plain data, since it crosses a thread. */
 export type WorkerSettings = {
   readonly telemetry: TelemetryConfig;
+  readonly prices: {
+    readonly own: OwnPrices;
+    /** Where price data lies that an operator has fetched, and when that changed, so that other data makes a new worker. */
+    readonly file: string;
+    readonly fileChangedAt?: number;
+  };
   readonly log: LogConfig;
   readonly dataDir: string;
   readonly version: string;
@@ -18,6 +27,8 @@ export type ToWorker =
   | CaptureBatch
   | { readonly kind: "lost"; readonly reason: DropReason; readonly count: number }
   | { readonly kind: "ask"; readonly id: number; readonly question: Question; readonly about: About }
+  /** Whether it tells of each exchange. */
+  | { readonly kind: "watch"; readonly on: boolean }
   | { readonly kind: "close"; readonly flushMs: number };
 
 /** What the worker says to the request thread. */
@@ -25,9 +36,16 @@ export type FromWorker =
   | { readonly kind: "opened" }
   /** It can't work as it is set; the message is for the operator. */
   | { readonly kind: "fault"; readonly message: string }
-  /** Every record of that batch is durable, or counted as dropped; its buffer comes back to be used again. */
-  | { readonly kind: "appended"; readonly number: number; readonly bytes: ArrayBuffer }
+  /** Every record of that batch is durable, or counted as dropped; its buffer comes back to be used again. `settled` is what its metered exchanges took. */
+  | {
+      readonly kind: "appended";
+      readonly number: number;
+      readonly bytes: ArrayBuffer;
+      readonly settled: readonly Settlement[];
+    }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  /** These were recorded; said while somebody watches. */
+  | { readonly kind: "ended"; readonly exchanges: readonly ExchangeSummary[] }
   | { readonly kind: "closed"; readonly pending: number };
 
 /** What a question is about. */

@@ -32,8 +32,15 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
     const kind = warms ? "other" : (dialect?.kindOf(place) ?? "other");
     const answer = dialect ? readAnswerFacts(dialect, capture) : {};
     const ending = readEnding(capture, kind, answer);
-    const usage = readUsage(capture, kind, request, answer, ending.outcome);
+    const told = readUsage(capture, kind, request, answer, ending.outcome);
     const model = answer.model ?? request.model;
+    const cost = readCost(prices, capture, {
+      kind,
+      model,
+      usage: told,
+      output: answer.output,
+      outcome: ending.outcome,
+    });
     return {
       schema: 1,
       id: capture.id,
@@ -69,8 +76,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       parameters: request.parameters,
       output: answer.output,
       modalities: request.modalities,
-      usage,
-      ...readCost(prices, capture, { kind, model, usage, output: answer.output, outcome: ending.outcome }),
+      ...(capture.cache ? readSaving(cost) : { usage: told, ...cost }),
       attribution: readAttribution(capture.attribution, request, { user: capture.userId, session: defaultSession }),
       project_id: capture.projectId,
       token_id: capture.tokenId,
@@ -135,6 +141,17 @@ function readUsage(
   if (usage && (answer.complete !== false || outcome === "answered")) return usage;
   if (response.total === 0) return usage ?? noUsage;
   return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
+}
+
+/** A kept answer uses and costs nothing, whatever it says: that was used and paid when it was made. */
+function readSaving({
+  cost_nano_usd: saved,
+}: Pick<Exchange, "cost_nano_usd">): Pick<Exchange, "cache" | "usage" | "cost_nano_usd" | "saved_nano_usd"> {
+  return {
+    cache: "hit",
+    usage: noUsage,
+    ...(saved === undefined ? {} : { cost_nano_usd: "0", saved_nano_usd: saved }),
+  };
 }
 
 type Work = Pick<Exchange, "kind" | "model" | "usage" | "output" | "outcome">;

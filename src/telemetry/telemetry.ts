@@ -1,4 +1,6 @@
 import type { Capture, Hand } from "../domain/capture.ts";
+import type { ExchangeSummary } from "../domain/exchange-summary.ts";
+import type { Settlement } from "../domain/settlement.ts";
 import type { DropReason } from "../outbox/outbox.ts";
 import { createCaptureQueue, fullBatch } from "./capture-queue.ts";
 import type { About, Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
@@ -8,6 +10,8 @@ export type Telemetry = {
   readonly hand: Hand;
   /** Asks the worker, which has everything by then that was handed over before; `undefined` where it doesn't answer in time. */
   readonly ask: <Q extends Question>(question: Q, about?: About) => Promise<Answers[Q] | undefined>;
+  /** Whether `onEnded` gets each exchange. */
+  readonly watch: (on: boolean) => void;
   readonly state: () => {
     readonly queue: { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
     readonly lost: number;
@@ -29,6 +33,10 @@ export type TelemetryParts = {
   readonly settings: WorkerSettings;
   /** Starts the thread. */
   readonly createWorker: () => Worker;
+  /** Gets what metered exchanges really took. */
+  readonly onSettled?: (settled: readonly Settlement[]) => void;
+  /** Gets exchanges once they are recorded, while they are watched. */
+  readonly onEnded?: (exchanges: readonly ExchangeSummary[]) => void;
   /** Says once a minute at most what went wrong, for the log. */
   readonly onTrouble: (about: Readonly<Record<string, unknown>>, phrase: string) => void;
 };
@@ -38,7 +46,13 @@ const answerWithinMs = 2_000;
 const sayAgainAfterMs = 60_000;
 
 /** Opens telemetry; throws what the worker finds wrong with its settings or its files. */
-export async function openTelemetry({ settings: first, createWorker, onTrouble }: TelemetryParts): Promise<Telemetry> {
+export async function openTelemetry({
+  settings: first,
+  createWorker,
+  onSettled,
+  onEnded,
+  onTrouble,
+}: TelemetryParts): Promise<Telemetry> {
   const { captureQueueBytes, captureQueueCount, durability, strictTimeoutMs, outbox } = first.telemetry;
   const queue = createCaptureQueue({
     maxBytes: captureQueueBytes,
@@ -62,10 +76,11 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
   let restarts = 0;
   let late = 0;
   let closing = false;
+  let watched = false;
   let onClosed: ((pending: number) => void) | undefined;
   await start();
 
-  return { hand, ask, change, close, state: () => ({ queue: queue.state(), lost, restarts, late }) };
+  return { hand, ask, watch, change, close, state: () => ({ queue: queue.state(), lost, restarts, late }) };
 
   function hand(capture: Capture): Promise<boolean> | undefined {
     const batch = queue.add(capture);
@@ -150,6 +165,7 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
         switch (data.kind) {
           case "opened":
             worker = started;
+            if (watched) watch(true);
             flush();
             return resolve();
           case "fault":
@@ -159,9 +175,12 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
             // One that was given up already may still be heard of.
             unacknowledged = Math.max(0, unacknowledged - 1);
             queue.acknowledge(data.number, data.bytes);
+            if (data.settled.length > 0) onSettled?.(data.settled);
             settle(data.number, true);
             if (due) flush();
             return;
+          case "ended":
+            return onEnded?.(data.exchanges);
           case "answer":
             questions.get(data.id)?.(data.value);
             return void questions.delete(data.id);
@@ -229,6 +248,11 @@ export async function openTelemetry({ settings: first, createWorker, onTrouble }
       });
       send({ kind: "ask", id, question, about });
     });
+  }
+
+  function watch(on: boolean): void {
+    watched = on;
+    send({ kind: "watch", on });
   }
 
   async function change(next: WorkerSettings): Promise<void> {

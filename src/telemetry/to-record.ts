@@ -1,8 +1,18 @@
 import type { Exchange } from "../domain/exchange.ts";
+import type { SinkChoice } from "../config/config.ts";
 import type { NewRecord } from "../outbox/outbox.ts";
 
 /** Deeper than this nobody nests on purpose. Writing deep JSON takes a time that grows with the square of its depth, and at last more stack than there is. */
 const maxDepth = 200;
+
+/** Writes exchanges as lines for sinks that get so much of each: what none of them gets isn't written. */
+export function createRecordWriter(bodies: readonly SinkChoice["bodies"][]): (exchange: Exchange) => NewRecord {
+  if (bodies.includes("full")) return toRecord;
+  return (exchange) => {
+    const { input: _, output: __, parameters, ...facts } = exchange;
+    return toRecord(bodies.includes("metadata") && parameters ? { ...facts, parameters } : facts);
+  };
+}
 
 /** Writes an exchange as a line; what is nested too deeply in it is left out. */
 export function toRecord(exchange: Exchange): NewRecord {

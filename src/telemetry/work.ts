@@ -2,13 +2,15 @@ import { join } from "node:path";
 import { Registry } from "@prometheus-io/client";
 import type { Capture } from "../domain/capture.ts";
 import type { Exchange } from "../domain/exchange.ts";
+import { type ExchangeSummary, summarizeExchange } from "../domain/exchange-summary.ts";
 import { createFactLog, createLog } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
+import type { Settlement } from "../domain/settlement.ts";
 import { createDelivery, type Delivery } from "../outbox/delivery.ts";
 import type { DropReason, Outbox } from "../outbox/outbox.ts";
 import { openSqliteOutbox } from "../outbox/sqlite-outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
-import { createPriceBook } from "../prices/price-book.ts";
+import { openPriceBook } from "../prices/open-price-book.ts";
 import { findDialectNamed } from "../providers/named-dialects.ts";
 import { openSinks } from "./open-sinks.ts";
 import { logExchange } from "./exchange-log.ts";
@@ -18,13 +20,16 @@ import type { About, Answers, Question, WorkerSettings } from "./protocol.ts";
 import { createExchangeReader } from "./reader.ts";
 import { createRefusalFlood } from "./refusal-flood.ts";
 import { registerSinkMetrics } from "./sink-metrics.ts";
+import { toSettlement } from "./to-settlement.ts";
 import { createTally } from "./tally.ts";
-import { toRecord } from "./to-record.ts";
+import { createRecordWriter } from "./to-record.ts";
 
 /** All that happens with captures, off the request thread. */
 export type TelemetryWork = {
   /** Makes records of a batch and calls `onDurable` as soon as they are in the outbox, before anything else is done with them. */
-  readonly record: (batch: CaptureBatch, onDurable: () => void) => void;
+  readonly record: (batch: CaptureBatch, onDurable: (settled: readonly Settlement[]) => void) => void;
+  /** Whether each exchange is told of, once it is recorded. */
+  readonly watch: (on: boolean) => void;
   readonly countLost: (reason: DropReason, count: number) => void;
   readonly answer: <Q extends Question>(question: Q, about: About) => Promise<Answers[Q]>;
   /** Gives sinks `flushMs` to take what waits; returns how many records stay for the next start. */
@@ -34,21 +39,23 @@ export type TelemetryWork = {
 /** How often counted refusals are looked after. Milliseconds. */
 const floodEveryMs = 5_000;
 
-/** Opens the outbox and the sinks; throws what is wrong with them in words. */
-export async function openTelemetryWork({
-  telemetry,
-  log: logSettings,
-  dataDir,
-  version,
-}: WorkerSettings): Promise<TelemetryWork> {
+/** Opens the outbox and the sinks; `onEnded` gets exchanges once they are recorded, while they are watched. Throws what is wrong with them in words. */
+export async function openTelemetryWork(
+  { telemetry, prices: priceSettings, log: logSettings, dataDir, version }: WorkerSettings,
+  onEnded: (exchanges: readonly ExchangeSummary[]) => void,
+): Promise<TelemetryWork> {
   const output = openLogOutput(logSettings, { rotates: true, buffered: true });
   const log = createLog(logSettings, output);
   const exchangeLog = createFactLog(logSettings, output);
-  const sinks = await openSinks(telemetry.sinks, { dataDir, version });
+  const sinks = await openSinks(telemetry.sinks, { dataDir, version, exchangeLog: telemetry.exchangeLog });
   const outbox = openOutbox();
   const deliveries = sinks.map(({ sink, bodies, sample }) => createDelivery({ outbox, sink, bodies, sample, log }));
+  const write = createRecordWriter(sinks.map(({ bodies }) => bodies));
   const { defaultSession } = telemetry;
-  const prices = createPriceBook();
+  const prices = await openPriceBook({
+    ...priceSettings,
+    onFault: (err) => log.error({ err }, "the price data that was fetched can't be used; the bundled data is used"),
+  });
   const read = createExchangeReader({
     findDialect: findDialectNamed,
     prices,
@@ -59,18 +66,22 @@ export async function openTelemetryWork({
   const registry = new Registry();
   const metrics = createExchangeMetrics(registry);
   registerSinkMetrics(registry, readStatus);
+  let watched = false;
   const floodTimer = setInterval(() => keep(flood.drain()), floodEveryMs);
 
   return {
     record(batch, onDurable) {
+      const settled: Settlement[] = [];
       const exchanges = readBatch(batch).flatMap((capture) => {
         const exchange = readSafely(capture);
+        if (capture.metered) settled.push(toSettlement(exchange));
         return capture.anonymous && !flood.admit(exchange) ? [] : [exchange];
       });
-      outbox.append(exchanges.map(toRecord));
-      onDurable();
+      outbox.append(exchanges.map(write));
+      onDurable(settled);
       tellOthers(exchanges);
     },
+    watch: (on) => void (watched = on),
     countLost: (reason, count) => outbox.countLost(reason, count),
     answer,
     async close(flushMs) {
@@ -113,12 +124,13 @@ export async function openTelemetryWork({
 
   function keep(exchanges: readonly Exchange[]): void {
     if (exchanges.length === 0) return;
-    outbox.append(exchanges.map(toRecord));
+    outbox.append(exchanges.map(write));
     tellOthers(exchanges);
   }
 
   function tellOthers(exchanges: readonly Exchange[]): void {
     for (const delivery of deliveries) delivery.wake();
+    if (watched && exchanges.length > 0) onEnded(exchanges.map(summarizeExchange));
     for (const exchange of exchanges) {
       metrics.observe(exchange);
       if (defaultSession !== undefined) tally.add(exchange);

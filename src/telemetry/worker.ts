@@ -17,10 +17,12 @@ function createReceiver(
       case "open":
         return open(message);
       case "batch":
-        return work?.record(message, () => {
+        return work?.record(message, (settled) => {
           const { number, bytes } = message;
-          tell({ kind: "appended", number, bytes }, [bytes]);
+          tell({ kind: "appended", number, bytes, settled }, [bytes]);
         });
+      case "watch":
+        return work?.watch(message.on);
       case "lost":
         return work?.countLost(message.reason, message.count);
       case "ask":
@@ -32,7 +34,7 @@ function createReceiver(
 
   async function open({ settings }: Extract<ToWorker, { kind: "open" }>): Promise<void> {
     try {
-      work = await openTelemetryWork(settings);
+      work = await openTelemetryWork(settings, (exchanges) => tell({ kind: "ended", exchanges }));
       tell({ kind: "opened" });
     } catch (error) {
       tell({ kind: "fault", message: error instanceof Error ? error.message : String(error) });

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -63,13 +64,21 @@ test("EXCHANGE_LOG=metadata leaves out what was said", async () => {
   });
 });
 
-test("EXCHANGE_LOG=off writes no exchange to any file", async () => {
+test("EXCHANGE_LOG=off writes nothing of what was said to any file, and sums alone are kept", async () => {
   await withWeir({ EXCHANGE_LOG: "off" }, async (weir) => {
-    const id = await ask(weir);
+    await ask(weir);
+    await readBooks(weir.url, ({ pending, received }) => received === 1 && pending === 0);
     await weir.stop();
     const files = readdirSync(weir.dataDir);
     expect(files).not.toContain("exchanges.jsonl");
-    for (const name of files) expect(readFileSync(join(weir.dataDir, name)).includes(id)).toBe(false);
+    for (const name of files)
+      for (const said of ["Is it?", "Yes, it is.", "temperature"])
+        expect(readFileSync(join(weir.dataDir, name)).includes(said)).toBe(false);
+    using log = new Database(join(weir.dataDir, "exchanges.db"), { readonly: true });
+    expect(log.query("select requests, input, output from usage_sums").all()).toEqual([
+      { requests: 1, input: 2, output: 3 },
+    ]);
+    expect(log.query("select id from exchanges").all()).toEqual([]);
     expect(weir.output()).toContain("EXCHANGE_LOG=off");
   });
 });

@@ -131,7 +131,7 @@ withSmallDisk(
   "on a full disk the outbox gives up bodies before records, and traffic goes on",
   async () => {
     using disk = mountDisk();
-    await using stage = await openStage({ env: { DATA_DIR: join(disk.path, "data") } });
+    await using stage = await openStage({ env: { SINKS: "langfuse", DATA_DIR: join(disk.path, "data") } });
     stage.upstream.answer = answer;
     await stage.langfuse.stop();
     await callMany(stage, { count: 1_500, bytes: 20_000 });

@@ -34,6 +34,7 @@ function open(
       dataDir,
       version: "1.2.3",
       log,
+      prices: { own: { models: {}, aliases: {} }, file: join(dataDir, "prices.json") },
       telemetry: {
         enabled: true,
         maxBodyBytes: 1_000_000,
@@ -43,6 +44,11 @@ function open(
         refusalsPerMinute: 600,
         outbox: { backend: "sqlite", flushMs: 5, maxBytes: 100_000_000, maxAgeMs: 86_400_000, fsync: "off" },
         sinks: [{ name: "file", values: file, bodies: "full", sample: 1 }],
+        exchangeLog: {
+          database: { driver: "sqlite", path: join(dataDir, "exchanges.db") },
+          keepsRows: true,
+          durable: false,
+        },
         ...different,
       },
     },
