@@ -1,8 +1,12 @@
-import type { Config } from "./config/config.ts";
+import { createMemoryCache } from "./cache/memory-cache.ts";
+import { createRedisCache } from "./cache/redis-cache.ts";
+import type { Config, RedisConfig } from "./config/config.ts";
 import type { ConfigLine } from "./config/describe-config.ts";
 import { keepFixed } from "./config/keep-fixed.ts";
 import { openControl } from "./control.ts";
 import type { Hand } from "./domain/capture.ts";
+import type { Arrival, Clock } from "./gateway/arrival.ts";
+import { createCacheCounts } from "./gateway/caching-counts.ts";
 import { createDataPlane, type DataPlaneParts } from "./gateway/data-plane.ts";
 import { describeProviders } from "./gateway/describe-providers.ts";
 import { createUpstreamHealth } from "./gateway/health.ts";
@@ -10,12 +14,20 @@ import { createOwnPaths } from "./gateway/own-paths.ts";
 import { createReachability } from "./gateway/reachability.ts";
 import { openOwnServer } from "./gateway/own-server.ts";
 import { openServer } from "./gateway/server.ts";
+import { createSettling } from "./gateway/settling.ts";
 import { createStatusPages } from "./gateway/status-pages.ts";
 import { createUnderWay } from "./gateway/under-way.ts";
 import { createClientAddress } from "./lib/client-address.ts";
 import type { Log } from "./lib/log.ts";
-import { createTroubleLog } from "./lib/trouble-log.ts";
+import { createRedisConnection, type RedisConnection } from "./lib/redis-connection.ts";
+import { createTroubleLog, type TroubleLog } from "./lib/trouble-log.ts";
+import { openLimiter } from "./limits/open-limiter.ts";
+import { createUserBudgets } from "./limits/user-budgets.ts";
+import { createOutputAverages } from "./limits/output-averages.ts";
 import { createLazyManagement } from "./management/lazy-management.ts";
+import { findPriceFileChange } from "./prices/price-file.ts";
+import { openExchangeDesk } from "./telemetry/exchange-desk.ts";
+import { createLive } from "./telemetry/live.ts";
 import { createProcessMetrics } from "./telemetry/process-metrics.ts";
 import type { WorkerSettings } from "./telemetry/protocol.ts";
 import { openTelemetry, type Telemetry } from "./telemetry/telemetry.ts";
@@ -45,6 +57,8 @@ export type AppParts = {
   readonly log: Log;
   readonly version: string;
   readonly createWorker: () => Worker;
+  /** Starts the thread that reads the exchange log. */
+  readonly createDeskWorker: () => Worker;
   /** What opens the management. */
   readonly managementToken: string;
   /** The configuration that holds now, line by line, without secrets. */
@@ -52,9 +66,10 @@ export type AppParts = {
   readonly fetch?: typeof fetch;
   /** Upstream requests go through a proxy of the environment's. */
   readonly viaProxy?: boolean;
+  readonly clock?: Clock;
 };
 
-const clock = { now: Date.now, elapsed: () => performance.now() };
+const realClock: Clock = { now: Date.now, elapsed: () => performance.now() };
 
 /** Puts the parts together and listens; throws what the operator has to mend. */
 export async function openApp({
@@ -62,29 +77,57 @@ export async function openApp({
   log,
   version,
   createWorker,
+  createDeskWorker,
   managementToken,
   describeConfig,
   fetch = globalThis.fetch,
   viaProxy = false,
+  clock = realClock,
 }: AppParts): Promise<App> {
   let config = first;
   let draining = false;
   let findClientAddress = createClientAddress(config.trustedProxies);
+  let findUserBudgets = createUserBudgets(config.budgets.users);
+  const live = createLive({ onWatched: (watched) => telemetry?.watch(watched) });
+  const settling = createSettling(clock.elapsed, config.telemetry.enabled);
   const telemetry = config.telemetry.enabled
     ? await openTelemetry({
-        settings: workerSettings(config, version),
+        settings: await workerSettings(config, version),
         createWorker,
+        onEnded: (exchanges) => live.ended(exchanges),
+        onSettled: settling.settle,
         onTrouble: (about, phrase) => log.error(about, phrase),
       })
     : undefined;
   const trouble = createTroubleLog(log, clock.elapsed);
-  const control = await openControl({ config: config.control, clock, trouble });
+  const control = await openControl({
+    config: config.control,
+    budgets: config.budgets,
+    userBudgets: (user) => findUserBudgets(user),
+    fetch,
+    clock,
+    trouble,
+  });
   const hand: Hand = telemetry?.hand ?? (() => undefined);
   const reachability = createReachability(clock.elapsed);
   const underWay = createUnderWay({
     elapsed: clock.elapsed,
     connection: { hold: (request) => server.hold(request), rest: (request) => server.rest(request) },
   });
+  const redis = config.limits.backend === "redis" && config.redis ? openRedis(config.redis) : undefined;
+  const limiter = await openLimiter({
+    ...clock,
+    connection: redis,
+    onFailure: config.limits.onFailure,
+    onChange: (state, err) =>
+      state === "up"
+        ? log.info("Redis counts the rate limits")
+        : log.error(
+            { err, on_failure: config.limits.onFailure },
+            "Redis does not answer, which counts the rate limits",
+          ),
+  });
+  const cache = config.cache.enabled ? openCache(config.cache, trouble) : undefined;
   const parts: DataPlaneParts = {
     fetch,
     viaProxy,
@@ -94,13 +137,21 @@ export async function openApp({
     reachability,
     relays: new Set(),
     tokens: control.tokens,
+    cache,
     managementToken,
-    onDenied(arrival, refusal) {
-      const peer = server.peer(arrival.request);
-      control.deny(arrival, refusal, findClientAddress(peer, arrival.headers["x-forwarded-for"] ?? null));
-    },
+    budgets: control.budgets,
+    hasUserBudgets: () => Object.keys(config.budgets.users).length > 0,
+    limiter,
+    averages: createOutputAverages(),
+    settling,
+    addressOf,
+    onPriceFault: (error) => trouble(error, "the fetched price data can't be read, and the bundled data holds"),
+    onDenied: (arrival, refusal) => control.deny(arrival, refusal, addressOf(arrival)),
     breakOff: (request) => server.breakOff(request),
-    onBegin: (beginning) => log.debug(beginning, "exchange began"),
+    onBegin(beginning) {
+      log.debug(beginning, "exchange began");
+      if (live.isWatched()) live.started({ ...beginning, startedAt: clock.now() });
+    },
     onFault: (err, exchange_id) => log.error({ err, exchange_id }, "a request failed inside the gateway"),
   };
   const health = createUpstreamHealth({
@@ -121,6 +172,7 @@ export async function openApp({
     late: () => telemetry?.state().late ?? 0,
     isDatabaseAlive: control.isAlive,
     knownTokens: control.tokens.count,
+    cache: cache && (() => ({ ...cache.counts, size: cache.store.size() })),
   });
   const questions = {
     status: async () => telemetry?.ask("status"),
@@ -131,6 +183,10 @@ export async function openApp({
       ...((await telemetry?.ask("metricsJson")) ?? []),
     ],
   };
+  const desk = openExchangeDesk({
+    settings: config.telemetry.exchangeLog.database,
+    createWorker: createDeskWorker,
+  });
   const management = createLazyManagement(control.findStore, (store) => ({
     ...store,
     auditStore: config.control.audit.inDatabase ? store.auditStore : undefined,
@@ -140,12 +196,17 @@ export async function openApp({
     providerNames: () => config.gateway.providers.map(({ name }) => name),
     describeProviders: () => describeProviders(config.gateway, health.check, reachability),
     describeConfig,
+    purgeCache: cache?.store.purge,
     sinks: {
       list: async () => (await telemetry?.ask("status"))?.sinks,
       hold: async (sink) => telemetry?.ask("holdSink", { sink }),
       resume: async (sink) => telemetry?.ask("resumeSink", { sink }),
       replay: async (sink) => telemetry?.ask("retryDead", { sink }),
       deadLetters: async (sink, limit) => telemetry?.ask("deadLetters", { sink, limit }),
+    },
+    exchanges: {
+      findLog: () => (hasExchangeLog(config) ? { ...config.telemetry.exchangeLog, ask: desk.ask } : undefined),
+      listen: telemetry && live.listen,
     },
     trustedProxies: config.trustedProxies,
     now: clock.now,
@@ -193,14 +254,27 @@ export async function openApp({
     return { plane: next, ownPaths: createOwnPaths(Object.fromEntries(open)), managementPaths: allPaths };
   }
 
+  function addressOf({ request, headers }: Pick<Arrival, "request" | "headers">): string {
+    return findClientAddress(server.peer(request), headers["x-forwarded-for"] ?? null);
+  }
+
+  function openRedis({ url }: RedisConfig): RedisConnection {
+    return createRedisConnection({
+      url,
+      elapsed: clock.elapsed,
+      onTrouble: (error) => trouble(error, "the connection to Redis broke"),
+    });
+  }
+
   async function change(wanted: Config): Promise<readonly string[]> {
     const { config: next, kept } = keepFixed(config, wanted);
     const prepared = await prepare(next);
-    await telemetry?.change(workerSettings(next, version));
+    await telemetry?.change(await workerSettings(next, version));
     log.level = next.log.level;
     ({ plane, ownPaths, managementPaths } = prepared);
     config = next;
     findClientAddress = createClientAddress(next.trustedProxies);
+    findUserBudgets = createUserBudgets(next.budgets.users);
     control.note({ action: "config.reload", outcome: "success", after: { from_next_start: kept } });
     return kept;
   }
@@ -210,6 +284,7 @@ export async function openApp({
     const { lifecycle } = config;
     if (lifecycle.drainDelayMs > 0) await Bun.sleep(lifecycle.drainDelayMs);
     server.close();
+    live.close();
     for (const relay of parts.relays) relay.leave();
     if (!(await underWay.idle(lifecycle.shutdownTimeoutMs))) {
       underWay.stopAll();
@@ -222,12 +297,35 @@ export async function openApp({
       server.end(lifecycle.flushTimeoutMs),
       managementServer?.end(),
     ]);
+    desk.close();
     await management.close();
+    cache?.store.close();
+    settling.close();
+    await limiter.close();
+    redis?.close();
     await control.close();
     return pending;
   }
 }
 
-function workerSettings({ telemetry, log, dataDir }: Config, version: string): WorkerSettings {
-  return { telemetry, log, dataDir, version };
+function hasExchangeLog({ telemetry: { enabled, sinks } }: Config): boolean {
+  return enabled && sinks.some(({ name }) => name === "store");
+}
+
+async function workerSettings(config: Config, version: string): Promise<WorkerSettings> {
+  const { telemetry, log, dataDir } = config;
+  const { own, file } = config.prices;
+  // A queue that ends with its worker would lose what waits in it: other price data waits for the next start.
+  const fileChangedAt = telemetry.outbox.backend === "memory" ? undefined : await findPriceFileChange(file);
+  const prices = { own, file, ...(fileChangedAt === undefined ? {} : { fileChangedAt }) };
+  return { telemetry, prices, log, dataDir, version };
+}
+
+/** Where answers are kept, and what came of asking for them. */
+function openCache({ maxBytes, redis }: Config["cache"], onTrouble: TroubleLog) {
+  const { elapsed } = realClock;
+  const store = redis
+    ? createRedisCache({ url: redis.url, prefix: redis.keyPrefix, elapsed, onTrouble })
+    : createMemoryCache({ maxBytes, elapsed });
+  return { store, counts: createCacheCounts() };
 }

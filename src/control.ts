@@ -1,9 +1,13 @@
-import type { ControlConfig } from "./config/config.ts";
+import type { BudgetsConfig, ControlConfig } from "./config/config.ts";
 import type { Actor, AuditEvent } from "./domain/audit.ts";
+import type { Budget } from "./domain/budget.ts";
 import type { Refusal } from "./domain/refusal.ts";
 import type { Arrival, Clock } from "./gateway/arrival.ts";
 import { createDenials } from "./gateway/denials.ts";
 import { createTokenBook, type TokenBook } from "./gateway/token-book.ts";
+import { auditThreshold } from "./limits/budget-threshold.ts";
+import { createBudgetWebhook } from "./limits/budget-webhook.ts";
+import { type Budgets, createBudgets } from "./limits/budgets.ts";
 import type { TroubleLog } from "./lib/trouble-log.ts";
 import { type ControlStore, openControlStore } from "./storage/control-store.ts";
 import { isDatabaseFailure } from "./storage/database-failure.ts";
@@ -16,6 +20,7 @@ export type Control = {
   /** Asks the database for a sign of life, at most every other second. */
   readonly isAlive: () => Promise<boolean>;
   readonly tokens: TokenBook;
+  readonly budgets: Budgets;
   /** Tells the audit of a call that was not let in. */
   readonly deny: (arrival: Arrival, refusal: Refusal, peer: string) => void;
   /** Tells the audit of something that the program itself did. */
@@ -25,7 +30,14 @@ export type Control = {
 };
 
 /** What it is opened with. */
-export type ControlParts = { readonly config: ControlConfig; readonly clock: Clock; readonly trouble: TroubleLog };
+export type ControlParts = {
+  readonly config: ControlConfig;
+  readonly budgets: Pick<BudgetsConfig, "onFailure" | "webhook">;
+  readonly userBudgets: (user: string) => readonly Budget[];
+  readonly fetch: typeof fetch;
+  readonly clock: Clock;
+  readonly trouble: TroubleLog;
+};
 
 const retryAfterMs = 1_000;
 /** How long a sign of life holds, and how long it is waited for. Milliseconds. */
@@ -36,8 +48,16 @@ const aliveWithinMs = 1_000;
  * Opens the database and what is kept of it in memory; throws what the operator has to mend. A server that doesn't answer
  * yet is no fault: it is tried again, and calls that need it are refused until then.
  */
-export async function openControl({ config, clock, trouble }: ControlParts): Promise<Control> {
+export async function openControl({
+  config,
+  budgets: { onFailure, webhook },
+  userBudgets,
+  fetch,
+  clock,
+  trouble,
+}: ControlParts): Promise<Control> {
   const { now } = clock;
+  const budgetWebhook = webhook && createBudgetWebhook({ ...webhook, fetch, onTrouble: trouble });
   let store: ControlStore | undefined;
   let endCleanup = () => {};
   let closing = false;
@@ -56,6 +76,21 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
     },
     version: () => store?.storage.version(),
     clock,
+    onTrouble: trouble,
+  });
+  const budgets = createBudgets({
+    store: {
+      sync: async (holder, news) => need().spend.sync(holder, news),
+      touch: async (holder) => need().spend.touch(holder),
+      end: async (holder, turns) => need().spend.end(holder, turns),
+    },
+    clock,
+    userBudgets,
+    onFailure,
+    onThreshold(threshold) {
+      note(auditThreshold(threshold));
+      budgetWebhook?.tell(threshold);
+    },
     onTrouble: trouble,
   });
   const denials = createDenials({
@@ -77,19 +112,24 @@ export async function openControl({ config, clock, trouble }: ControlParts): Pro
       return asked.answer;
     },
     tokens,
+    budgets,
     deny: denials.tell,
-    note(event) {
-      store?.changes
-        .note({ name: "system", origin: "system" }, [event])
-        .catch((error: unknown) => trouble(error, "something that was done could not be told to the audit"));
-    },
+    note,
     async close() {
       closing = true;
       endCleanup();
+      await budgets.close();
+      await budgetWebhook?.close();
       await tokens.close();
       await store?.close();
     },
   };
+
+  function note(event: AuditEvent): void {
+    store?.changes
+      .note({ name: "system", origin: "system" }, [event])
+      .catch((error: unknown) => trouble(error, "something that was done could not be told to the audit"));
+  }
 
   async function lookForLife(): Promise<boolean> {
     const answer = store?.tokens.changedSince(undefined).then(

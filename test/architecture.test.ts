@@ -26,7 +26,7 @@ const layers: Layers = {
   cache: words,
   storage: words,
   outbox: ["sinks/sink.ts", ...words],
-  sinks: words,
+  sinks: ["storage", ...words],
   domain: [],
   lib: [],
 };

@@ -1,3 +1,6 @@
+import type { Budget } from "../domain/budget.ts";
+import type { LimitRules } from "../domain/limits.ts";
+import type { OwnPrices } from "../domain/own-prices.ts";
 import type { Provider } from "../providers/provider.ts";
 
 /** Everything that an operator decided, validated once; durations in milliseconds, sizes in bytes, 0 switching a bound off. */
@@ -25,6 +28,78 @@ export type Config = {
   /** CIDRs whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly control: ControlConfig;
+  readonly limits: LimitsConfig;
+  readonly budgets: BudgetsConfig;
+  /** The Redis that processes share. */
+  readonly redis: RedisConfig | undefined;
+  readonly cache: CacheConfig;
+  readonly prices: PricesConfig;
+};
+
+/** What users may spend, and who is told of it; projects and tokens bring budgets of their own. */
+export type BudgetsConfig = {
+  /** What becomes of calls with a hard budget while the database can't be asked. */
+  readonly onFailure: "closed" | "open";
+  readonly webhook?: { readonly url: string; readonly secret?: string };
+  /** By user; `*` is each user without budgets of its own. */
+  readonly users: Readonly<Record<string, readonly Budget[]>>;
+};
+
+/** How much may be called, and where it is counted. */
+export type LimitsConfig = {
+  readonly rules: LimitRules;
+  /** How a request's LLM tokens are estimated; all but the first are greater than 0. */
+  readonly estimation: {
+    readonly maxSampleBytes: number;
+    readonly bytesPerToken: number;
+    readonly charsPerToken: number;
+    readonly providerCharsPerToken: Readonly<Record<string, number>>;
+  };
+  readonly backend: "memory" | "redis";
+  /** What becomes of calls while Redis can't be asked: each process counts by itself, none is counted, or none passes. */
+  readonly onFailure: "local" | "open" | "closed";
+};
+
+/** Where a Redis is: `redis://` or `rediss://`, with its user, password and database. */
+export type RedisConfig = { readonly url: string };
+
+/** What usage costs; plain data, since it crosses a thread. */
+export type PricesConfig = {
+  readonly own: OwnPrices;
+  /** Price data that an operator has fetched lies here, if any; it takes the place of the bundled data. */
+  readonly file: string;
+  /** Whether a model may be called that has no price. */
+  readonly unpriced: "allow" | "refuse";
+};
+
+/** What is kept of answers, and where. */
+export type CacheConfig = CacheSettings & {
+  readonly enabled: boolean;
+  /** What the cache in memory may take. */
+  readonly maxBytes: number;
+  /** Absent where it is in memory. */
+  readonly redis?: { readonly url: string; readonly keyPrefix: string };
+};
+
+/** Which answers are kept, and how they are given. */
+export type CacheSettings = {
+  readonly defaultTtlSeconds: number;
+  readonly maxObjectBytes: number;
+  readonly streams: boolean;
+  readonly replayTiming: boolean;
+  readonly singleFlight: boolean;
+  /** The first that fits counts. */
+  readonly rules: readonly CacheRule[];
+};
+
+/** An endpoint whose answers are kept though they don't say how long they hold. */
+export type CacheRule = {
+  /** A glob of the path as the provider knows it. */
+  readonly path: string;
+  readonly methods: readonly string[];
+  readonly ttlSeconds?: number;
+  /** All projects are given the same answers. */
+  readonly shared: boolean;
 };
 
 /** What the control plane is built with: projects, tokens, their management and the audit. */
@@ -105,6 +180,13 @@ export type TelemetryConfig = {
     readonly fsync: "off" | "batch";
   };
   readonly sinks: readonly SinkChoice[];
+  /** Where the `store` sink keeps exchanges, or their sums alone. */
+  readonly exchangeLog: {
+    readonly database: ControlConfig["database"];
+    readonly keepsRows: boolean;
+    /** Whether what was kept outlives a power cut at once. */
+    readonly durable: boolean;
+  };
 };
 
 /** A sink that runs in this process, with its own settings as read. */

@@ -5,10 +5,15 @@ import { readDotenv } from "./dotenv.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
 import { metricsSettings } from "./log-settings.ts";
 import { createLookup, type Lookup, type Texts } from "./lookup.ts";
+import { readBudgets } from "./read-budgets.ts";
+import { readCache } from "./read-cache.ts";
 import { readControl } from "./read-control.ts";
 import { readGateway } from "./read-gateway.ts";
+import { readLimits } from "./read-limits.ts";
 import { readListen } from "./read-listen.ts";
 import { readLog } from "./read-log.ts";
+import { readPrices } from "./read-prices.ts";
+import { readRedis } from "./read-redis.ts";
 import { readSettings } from "./read-settings.ts";
 import { readTelemetry } from "./read-telemetry.ts";
 import { type Registry, registry as everything } from "./registry.ts";
@@ -59,16 +64,33 @@ function read(sources: ConfigSources, registry: Registry, report: Report): Confi
   const { trustedProxies, dataDir, ...address } = readListen(lookup, report);
   const { token, ...metrics } = readSettings(metricsSettings, lookup, report);
   const { workers, ...lifecycle } = readSettings(lifecycleSettings, lookup, report);
+  const gateway = readGateway({ lookup, yaml, registry }, address, report);
+  const control = readControl(lookup, dataDir, report);
+  const redis = readRedis(lookup, report);
+  const file = sources.files?.yaml?.path ?? "weir.yaml";
   return {
     ...address,
     dataDir,
-    gateway: readGateway({ lookup, yaml, registry }, address, report),
-    telemetry: readTelemetry({ lookup, registry, dataDir }, report),
+    gateway,
+    telemetry: readTelemetry({ lookup, registry, dataDir, database: control.database }, report),
     log: readLog(lookup, terminal, report),
     lifecycle: { ...lifecycle, workers: workers === "auto" ? processors : workers },
     metrics: token === undefined ? metrics : { ...metrics, token },
     trustedProxies,
-    control: readControl(lookup, dataDir, report),
+    control,
+    redis,
+    limits: readLimits({ lookup, yaml, file, redis }, report),
+    budgets: readBudgets(lookup, file, report),
+    cache: readCache(lookup, redis?.url, report),
+    prices: readPrices(
+      {
+        lookup,
+        dataDir,
+        file,
+        providers: gateway.providers.map(({ name }) => name),
+      },
+      report,
+    ),
   };
 }
 

@@ -19,7 +19,7 @@ export type SinkSources = {
 
 type Candidate = { readonly definition: SinkDefinition; readonly choice: SinkChoice; readonly configured: boolean };
 
-/** Reads every sink's settings, and chooses those that run here: the named ones, else all that are configured, else a local log. */
+/** Reads every sink's settings, and chooses those that run here: the named ones, else all that are configured, with a local file where `store` is the only one. */
 export function readSinks(sources: SinkSources, report: Report): readonly SinkChoice[] {
   const { definitions, lookup, telemetry } = sources;
   const candidates = definitions.map((definition) => readSink(definition, lookup, report));
@@ -28,19 +28,33 @@ export function readSinks(sources: SinkSources, report: Report): readonly SinkCh
       ? candidates.filter(({ configured }) => configured).map(({ choice }) => choice)
       : telemetry.sinks.flatMap((name) => findNamed(name, candidates, sources, report) ?? []);
   if (!telemetry.enabled) return [];
-  if (chosen.length > 0 || telemetry.sinks !== undefined) {
+  const { exchangeLog = "full" } = telemetry;
+  const store = chosen.filter(isStore).map((choice) => keepAtMost(exchangeLog, choice));
+  const others = chosen.filter((choice) => !isStore(choice));
+  if (others.length > 0 || telemetry.sinks !== undefined) {
     const given = lookup.find(telemetrySettings.exchangeLog);
-    if (given !== undefined && telemetry.exchangeLog !== "off") {
-      report.warn(`${given.name} changes nothing, because ${chosen.map(({ name }) => name).join(", ")} is configured`);
-    }
-    return chosen;
+    if (given !== undefined && store.length === 0)
+      report.warn(`${given.name} changes nothing, because SINKS leaves out store`);
+    return [...others, ...store];
   }
-  if (telemetry.exchangeLog === "off") {
-    report.warn("No sink is configured and EXCHANGE_LOG=off: exchanges are recorded nowhere, as with TELEMETRY=off");
-    return [];
+  if (exchangeLog === "off") {
+    report.warn("No sink is configured and EXCHANGE_LOG=off: exchanges are recorded nowhere, and only summed up");
+    return store;
   }
   const log = findLocalLog(sources, report);
-  return log === undefined ? [] : [telemetry.exchangeLog === "metadata" ? { ...log, bodies: "metadata" } : log];
+  return log === undefined ? store : [keepAtMost(exchangeLog, log), ...store];
+}
+
+function isStore({ name }: SinkChoice): boolean {
+  return name === "store";
+}
+
+/** From all to nothing. */
+const levels = ["full", "metadata", "off"] as const;
+
+/** A sink that gets no more of each exchange than this. */
+function keepAtMost(level: SinkChoice["bodies"], choice: SinkChoice): SinkChoice {
+  return levels.indexOf(level) > levels.indexOf(choice.bodies) ? { ...choice, bodies: level } : choice;
 }
 
 function readSink(definition: SinkDefinition, lookup: Lookup, report: Report): Candidate {

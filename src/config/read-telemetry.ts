@@ -1,4 +1,5 @@
-import type { TelemetryConfig } from "./config.ts";
+import { join } from "node:path";
+import type { ControlConfig, TelemetryConfig } from "./config.ts";
 import type { Lookup } from "./lookup.ts";
 import { readSettings } from "./read-settings.ts";
 import { readSinks } from "./read-sinks.ts";
@@ -8,7 +9,17 @@ import { telemetrySettings } from "./telemetry-settings.ts";
 
 /** Reads what is recorded, and where it goes. */
 export function readTelemetry(
-  { lookup, registry, dataDir }: { lookup: Lookup; registry: Registry; dataDir: string },
+  {
+    lookup,
+    registry,
+    dataDir,
+    database,
+  }: {
+    readonly lookup: Lookup;
+    readonly registry: Registry;
+    readonly dataDir: string;
+    readonly database: ControlConfig["database"];
+  },
   report: Report,
 ): TelemetryConfig {
   const values = readSettings(telemetrySettings, lookup, report);
@@ -38,5 +49,11 @@ export function readTelemetry(
       fsync: values.outboxFsync,
     },
     sinks: readSinks({ definitions: registry.sinks, lookup, dataDir, telemetry: values }, report),
+    exchangeLog: {
+      // A file of its own: nothing that is managed waits for it.
+      database: database.driver === "sqlite" ? { driver: "sqlite", path: join(dataDir, "exchanges.db") } : database,
+      keepsRows: values.exchangeLog !== "off",
+      durable: values.outboxFsync === "batch",
+    },
   };
 }

@@ -88,6 +88,6 @@ export const telemetrySettings = {
     env: "EXCHANGE_LOG",
     yaml: "telemetry.exchange_log",
     schema: oneOf(["full", "metadata", "off"]).optional(),
-    help: "`off` keeps no log of exchanges where no sink is configured; unset, they go to `<DATA_DIR>/exchanges.jsonl`.",
+    help: "How much the exchange log keeps: `full` (unset too) is all, `metadata` leaves out what the model was given and answered, `off` keeps sums of usage alone. Where no other sink is configured, `<DATA_DIR>/exchanges.jsonl` gets as much, and with `off` isn't written.",
   },
 } satisfies Settings;

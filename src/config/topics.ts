@@ -1,15 +1,20 @@
 import type { Settings } from "../lib/setting.ts";
 import { providerSettings } from "../providers/custom.ts";
 import { accessSettings } from "./access-settings.ts";
+import { budgetSettings } from "./budget-settings.ts";
+import { cacheSettings } from "./cache-settings.ts";
 import { auditSettings, managementSettings, storageSettings } from "./control-settings.ts";
 import { fileSettings } from "./file-settings.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
+import { limitSettings } from "./limit-settings.ts";
 import { listenSettings } from "./listen-settings.ts";
 import { logSettings, metricsSettings } from "./log-settings.ts";
 import { oldApiSettings } from "./old-apis.ts";
 import { builtInSettings } from "./provider-settings.ts";
+import { priceSettings } from "./price-settings.ts";
 import type { Registry } from "./registry.ts";
+import { redisSettings } from "./redis-settings.ts";
 import { sinkSettings } from "./sink-settings.ts";
 import { telemetrySettings } from "./telemetry-settings.ts";
 
@@ -41,12 +46,17 @@ export function listTopics({ providers, sinks }: Pick<Registry, "providers" | "s
     { title: "Projects and tokens", settings: { ...managementSettings, ...storageSettings } },
     { title: "Audit", settings: auditSettings },
     { title: "Forwarding", settings: gatewaySettings },
+    { title: "Limits", settings: limitSettings },
+    { title: "Budgets", settings: budgetSettings },
+    { title: "Redis", settings: redisSettings },
+    { title: "Response cache", settings: cacheSettings },
     { title: "Telemetry", settings: telemetrySettings },
     ...sinks.map(({ name, help, settings }) => ({
       title: `Sink: ${name}`,
       about: help,
       settings: { ...settings, ...sinkSettings(name) },
     })),
+    { title: "Prices", settings: priceSettings },
     { title: "Logs", settings: logSettings },
     { title: "Metrics", settings: metricsSettings },
     { title: "Start and stop", settings: lifecycleSettings },

@@ -4,6 +4,7 @@ import type { Grant } from "./credential.ts";
 import { decide } from "./decide.ts";
 import { type ChunkReader, createUpload, type Upload } from "./upload.ts";
 import type { Route } from "./route.ts";
+import type { Ticket } from "./ticket.ts";
 import { spliceUsage } from "./usage-splice.ts";
 
 /** A request's body on its way up: held whole where we look into it, a stream elsewhere. */
@@ -21,6 +22,8 @@ export type Call = Arrival &
     readonly body: CallBody;
     /** Its stream was made to tell its usage, and the consumer must not see that. */
     readonly spliced: boolean;
+    /** What it has taken of limits and budgets. */
+    readonly ticket?: Ticket;
   };
 
 /** How much of a body is looked into, and how long we wait for it. Bytes and milliseconds; 0 switches a bound off. */

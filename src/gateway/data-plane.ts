@@ -1,7 +1,17 @@
 import type { Config } from "../config/config.ts";
 import type { Hand } from "../domain/capture.ts";
+import type { CacheStore } from "../cache/cache.ts";
+import { createEstimator } from "../limits/estimate.ts";
+import type { Limiter } from "../limits/limiter.ts";
+import { createLimits } from "../limits/limits.ts";
+import type { OutputAverages } from "../limits/output-averages.ts";
+import { createCostEstimator } from "../prices/estimate-cost.ts";
+import { openPriceBook } from "../prices/open-price-book.ts";
 import { smallBodies } from "./answer-body.ts";
 import type { Clock } from "./arrival.ts";
+import type { CacheCounts } from "./caching-counts.ts";
+import { createFlights } from "./caching-flights.ts";
+import { createCaching } from "./caching.ts";
 import { type Cors, createCors } from "./cors.ts";
 import { createAdmission } from "./credential.ts";
 import { createForward } from "./forward.ts";
@@ -11,8 +21,10 @@ import { createRealtime, type Realtime } from "./realtime.ts";
 import { createRecorder } from "./recorder.ts";
 import { createRespond } from "./respond.ts";
 import { createRoutes } from "./route.ts";
+import type { Settling } from "./settling.ts";
 import type { SocketRelay } from "./socket-relay.ts";
 import type { TokenBook } from "./token-book.ts";
+import { createToll, type TollParts } from "./toll.ts";
 import type { UnderWay } from "./under-way.ts";
 import { createValidation } from "./validation.ts";
 
@@ -20,30 +32,50 @@ import { createValidation } from "./validation.ts";
 export type DataPlane = { readonly gateway: Gateway; readonly realtime: Realtime; readonly cors: Cors };
 
 /** What outlasts a configuration. */
-export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault" | "onDenied"> & {
-  readonly fetch: typeof fetch;
-  readonly viaProxy: boolean;
-  readonly clock: Clock;
-  readonly hand: Hand;
-  readonly underWay: UnderWay;
-  readonly reachability: Reachability;
-  readonly relays: Set<SocketRelay>;
-  readonly tokens: TokenBook;
-  /** What opens the management and never goes upstream. */
-  readonly managementToken: string;
-  readonly breakOff: (request: Request) => void;
-};
+export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault" | "onDenied"> &
+  Pick<TollParts, "budgets" | "hasUserBudgets" | "addressOf"> & {
+    readonly fetch: typeof fetch;
+    readonly viaProxy: boolean;
+    readonly clock: Clock;
+    readonly hand: Hand;
+    readonly underWay: UnderWay;
+    readonly reachability: Reachability;
+    readonly relays: Set<SocketRelay>;
+    readonly tokens: TokenBook;
+    /** What opens the management and never goes upstream. */
+    readonly managementToken: string;
+    readonly breakOff: (request: Request) => void;
+    /** What calls are counted in, what answers usually take, and what is not settled yet. */
+    readonly limiter: Limiter;
+    readonly averages: OutputAverages;
+    readonly settling: Settling;
+    readonly onPriceFault: (error: unknown) => void;
+    /** Where answers are kept; absent where none are. */
+    readonly cache?: { readonly store: CacheStore; readonly counts: CacheCounts } | undefined;
+  };
 
 /** Answers whose usage is told in headers are read before their head goes down. Bytes. */
 const jsonBodies = { ...smallBodies, json: 1_048_576 };
 
+/** How long an equal request is waited for where a provider may take for ever. Milliseconds. */
+const longestWaitMs = 300_000;
+
 /** Puts together what a configuration asks for. */
 export async function createDataPlane(
-  { gateway: settings, telemetry, host, log }: Pick<Config, "gateway" | "telemetry" | "host" | "log">,
+  {
+    gateway: settings,
+    telemetry,
+    host,
+    log,
+    limits,
+    cache,
+    prices,
+  }: Pick<Config, "gateway" | "telemetry" | "host" | "log" | "limits" | "cache" | "prices">,
   { onBegin, onFault, breakOff, relays, managementToken, ...parts }: DataPlaneParts,
 ): Promise<DataPlane> {
   const { clock, hand, underWay, tokens } = parts;
   const keepBytes = telemetry.enabled ? telemetry.maxBodyBytes : 0;
+  const book = await openPriceBook({ ...prices, onFault: parts.onPriceFault });
   const recorder = createRecorder({ hand, underWay, clock, keepBytes });
   const cors = createCors(settings.corsAllowedOrigins);
   const entrance = {
@@ -52,31 +84,54 @@ export async function createDataPlane(
     findRoute: createRoutes(settings.providers, settings.defaultApi),
     admit: createAdmission({ ...settings, managementToken, tokens, ownHosts: [host] }),
     tokens,
+    toll: createToll({
+      ...parts,
+      limits: createLimits({ rules: limits.rules, limiter: parts.limiter }),
+      estimator: createEstimator(limits.estimation, parts.averages),
+      costs: createCostEstimator({ prices: book, now: clock.now }),
+      refuseUnpriced: prices.unpriced === "refuse",
+      maxInspectBytes: settings.maxInspectBytes,
+      maxSampleBytes: limits.estimation.maxSampleBytes,
+    }),
     recorder,
     underWay,
   };
+  const forward = createForward({
+    ...settings,
+    ...parts,
+    wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies,
+  });
+  const respond = createRespond({
+    recorder,
+    clock,
+    keepBytes,
+    ...settings,
+    idleMs: settings.streamIdleTimeoutMs,
+    breakOff,
+    // Prices are megabytes that only this asks of the request thread.
+    ...(settings.responseUsageHeaders
+      ? { usageHeaders: (await import("./usage-headers.ts")).createUsageHeaders(book) }
+      : {}),
+  });
   const gateway = createGateway({
     ...entrance,
     cors,
     limits: { ...settings, elapsed: clock.elapsed, keepBytes },
     validate: createValidation(settings.validateRequests),
-    forward: createForward({
-      ...settings,
-      ...parts,
-      wholeBodies: settings.responseUsageHeaders ? jsonBodies : smallBodies,
-    }),
-    respond: createRespond({
-      recorder,
-      clock,
-      keepBytes,
-      ...settings,
-      idleMs: settings.streamIdleTimeoutMs,
-      breakOff,
-      // Prices are megabytes that only this asks of the request thread.
-      ...(settings.responseUsageHeaders
-        ? { usageHeaders: (await import("./usage-headers.ts")).createUsageHeaders() }
-        : {}),
-    }),
+    forward,
+    respond,
+    caching:
+      parts.cache &&
+      createCaching({
+        ...parts.cache,
+        flights: createFlights(),
+        settings: cache,
+        clock,
+        forward,
+        respond,
+        countHit: tokens.countHit,
+        patienceMs: settings.proxyTimeoutMs || longestWaitMs,
+      }),
     onBegin: log.level === "debug" || log.level === "trace" ? onBegin : undefined,
     onFault,
     onDenied: parts.onDenied,

@@ -19,6 +19,8 @@ export type Answer = {
   readonly sentAt: number;
   /** When the head was there, or the whole of a body in one piece. */
   readonly headAt: number;
+  /** It was one that had been kept, so nothing went up. */
+  readonly cache?: "hit";
 };
 
 /** Sends a call upstream and waits for the head of its answer; throws a `Refusal`, or `ConsumerLeft`. */

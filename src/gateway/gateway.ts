@@ -1,5 +1,6 @@
 import { Refusal } from "../domain/refusal.ts";
 import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arrival.ts";
+import type { Caching, Visit } from "./caching.ts";
 import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
 import { checkHead } from "./check-head.ts";
 import type { Cors } from "./cors.ts";
@@ -12,6 +13,8 @@ import { createRefusalResponse } from "./refuse.ts";
 import type { Respond } from "./respond.ts";
 import type { Route, RouteRequest } from "./route.ts";
 import type { TokenBook } from "./token-book.ts";
+import type { Ticket } from "./ticket.ts";
+import type { Toll } from "./toll.ts";
 import type { UnderWay } from "./under-way.ts";
 import { isUnreached } from "./upstream-failure.ts";
 import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
@@ -37,8 +40,11 @@ export type GatewayParts = {
   readonly tokens: Pick<TokenBook, "use" | "giveBack">;
   readonly limits: CallLimits;
   readonly validate: Validation;
+  readonly toll: Toll;
   readonly forward: Forward;
   readonly respond: Respond;
+  /** Absent where no answer is kept. */
+  readonly caching?: Caching | undefined;
   readonly recorder: Recorder;
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
@@ -53,7 +59,7 @@ export type GatewayParts = {
 
 /** Creates the request path. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { clock, cors, findRoute, admit, tokens, limits, forward, respond, recorder, onBegin } = parts;
+  const { clock, cors, findRoute, admit, toll, tokens, limits, forward, respond, recorder, onBegin } = parts;
 
   return (request) => {
     const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
@@ -80,10 +86,16 @@ export function createGateway(parts: GatewayParts): Gateway {
       const rules = findRules(route, grant);
       if (rules) checkPolicyHead(rules, arrival, route.path);
       const tooLarge = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
-      const call = await readCall(arrival, { route, grant }, limits, tooLarge);
-      seen.body = call.body;
-      if (rules) checkPolicyBody(rules, call, limits.maxInspectBytes);
-      parts.validate(call);
+      const read = await readCall(arrival, { route, grant }, limits, tooLarge);
+      seen.body = read.body;
+      if (rules) checkPolicyBody(rules, read, limits.maxInspectBytes);
+      parts.validate(read);
+      const visit = (seen.visit = parts.caching?.(read));
+      const kept = visit && (await visit.find());
+      if (kept) return kept;
+      const taken = toll.take(read);
+      const ticket = (seen.ticket = taken instanceof Promise ? await taken : taken);
+      const call = ticket ? { ...read, ticket } : read;
       const counted = grant.pass && tokens.use(grant.pass);
       if (counted) await counted;
       const head = createUpstreamHead(call, grant, {
@@ -91,11 +103,13 @@ export function createGateway(parts: GatewayParts): Gateway {
         traceparent: parts.propagateTrace ? writeTraceparent(arrival) : undefined,
       });
       seen.sentAt = clock.elapsed();
-      return await respond(call, await forward(call, head));
+      return await (visit ? visit.send(call, head) : respond(call, await forward(call, head)));
     } catch (error) {
       if (!(error instanceof Refusal) && !(error instanceof ConsumerLeft)) parts.onFault(error, arrival.id);
       if (seen.sentAt !== undefined && seen.grant?.pass && isUnreached(error)) await tokens.giveBack(seen.grant.pass);
       if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
+      const standIn = seen.visit?.fail(error);
+      if (standIn) return await standIn;
       await recorder.refused(arrival, { error, ...seen });
       return createRefusalResponse(error, arrival, seen.route);
     }
@@ -103,7 +117,14 @@ export function createGateway(parts: GatewayParts): Gateway {
 }
 
 /** What is known of an exchange so far. */
-type Seen = { route?: Route; grant?: Grant; body?: CallBody; sentAt?: number };
+type Seen = {
+  route?: Route;
+  grant?: Grant;
+  body?: CallBody;
+  ticket?: Ticket | undefined;
+  visit?: Visit | undefined;
+  sentAt?: number;
+};
 
 function describe({ method, path, search, id, traceId }: Arrival): Beginning {
   return { method, path: path + removeQueryKey(search), exchange_id: id, trace_id: traceId };

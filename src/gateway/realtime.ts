@@ -19,6 +19,8 @@ import { createResponseExchanges, createWholeExchange, type SocketExchangesParts
 import { createSocketGate } from "./socket-gate.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
 import type { TokenBook } from "./token-book.ts";
+import type { Ticket } from "./ticket.ts";
+import type { Toll } from "./toll.ts";
 import type { UnderWay } from "./under-way.ts";
 import { createConnectRefusal, isUnreached } from "./upstream-failure.ts";
 import { createUpstreamHead } from "./upstream-request.ts";
@@ -35,6 +37,7 @@ export type RealtimeParts = ConnectWatchParts & {
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
   readonly tokens: Pick<TokenBook, "use" | "giveBack" | "renew">;
+  readonly toll: Toll;
   readonly recorder: Recorder;
   readonly onDenied: (arrival: Arrival, refusal: Refusal) => void;
   readonly hand: Hand;
@@ -55,7 +58,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   return {
     async upgrade(request, server) {
       const arrival = readArrival(request, underWay.begin(request), clock);
-      const seen: { route?: Route; grant?: Grant; sentAt?: number } = {};
+      const seen: { route?: Route; grant?: Grant; ticket?: Ticket | undefined; sentAt?: number } = {};
       try {
         const route = (seen.route = findRoute(arrival));
         if (!route) throw new Refusal("not_found");
@@ -68,7 +71,11 @@ export function createRealtime(parts: RealtimeParts): Realtime {
           checkPolicyHead(rules, arrival, route.path);
           checkPolicyUpgrade(rules, target);
         }
-        if (grant.pass && isOneRequest(route)) await tokens.use(grant.pass);
+        const paying = { ...arrival, ...leave, body: { kind: "none" as const } };
+        if (isOneRequest(route)) {
+          seen.ticket = await parts.toll.take(paying);
+          if (grant.pass) await tokens.use(grant.pass);
+        }
         seen.sentAt = clock.elapsed();
         const head = createUpstreamHead({ route, headers: arrival.headers, search: arrival.search }, grant, {
           anthropicVersion: parts.anthropicVersion,
@@ -81,15 +88,21 @@ export function createRealtime(parts: RealtimeParts): Realtime {
           signal: request.signal,
           watchConnect: (giveUp) => watchConnect(baseUrl, parts, () => giveUp(createConnectRefusal(name))),
         });
-        if (dialled.kind === "answered") return passRefusal(arrival, leave, dialled.response);
+        if (dialled.kind === "answered") return passRefusal(arrival, leave, dialled.response, seen.ticket);
         const { socket } = dialled;
         const relay = createSocketRelay({
           upstream: socket,
-          exchanges: follow(arrival, leave),
+          exchanges: follow(arrival, leave, seen.ticket),
           gate: createSocketGate({
             pass: grant.pass,
             tokens,
             checkFrame: rules?.needBody ? (frame) => checkPolicyMessage(rules, target, frame) : undefined,
+            tolled: !isOneRequest(route) && parts.toll.concerns(grant.pass),
+            toll: (pass, bytes) => {
+              if (isOneRequest(route)) return undefined;
+              const asking = { ...paying, id: Bun.randomUUIDv7(), grant: pass ? { ...grant, pass } : grant };
+              return parts.toll.take({ ...asking, method: "POST", body: { kind: "whole", bytes, sent: bytes } });
+            },
           }),
           onEnd: () => forget(relay),
         });
@@ -124,7 +137,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     },
   };
 
-  function follow(arrival: Arrival, leave: Leave) {
+  function follow(arrival: Arrival, leave: Leave, ticket: Ticket | undefined) {
     const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, leave);
     const socket: SocketExchangesParts = {
       facts: { ...facts, transport: "websocket", status: 101 },
@@ -134,18 +147,18 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     };
     return leave.route.dialect.name === "openai-responses"
       ? createResponseExchanges(socket)
-      : createWholeExchange(socket);
+      : createWholeExchange(socket, ticket);
   }
 
   /** Codex repeats an upgrade for seconds on a 404, and turns to plain HTTP at once on a 426. */
-  function passRefusal(arrival: Arrival, leave: Leave, response: Response): Response {
+  function passRefusal(arrival: Arrival, leave: Leave, response: Response, ticket: Ticket | undefined): Response {
     if (response.status === 404)
       throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
     const { status } = response;
     const headers = readDownstreamHeaders(response.headers, false);
     addIds(headers, arrival);
     void recorder.ended(
-      { ...arrival, ...leave, body: { kind: "none" }, spliced: false },
+      { ...arrival, ...leave, body: { kind: "none" }, spliced: false, ...(ticket && { ticket }) },
       { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() },
       { end: { kind: "complete" }, kept: keptNothing },
     );

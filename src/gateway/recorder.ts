@@ -8,6 +8,7 @@ import type { Answer } from "./forward.ts";
 import { keepWhole, keptNothing } from "./kept.ts";
 import type { Route } from "./route.ts";
 import type { TapEnd } from "./tap.ts";
+import type { Ticket } from "./ticket.ts";
 import type { UnderWay } from "./under-way.ts";
 import { removeQueryKey } from "./upstream-request.ts";
 
@@ -37,6 +38,7 @@ export type RefusedExchange = {
   readonly body?: CallBody;
   /** What it was let go with; absent where the consumer showed no credential that we take. */
   readonly grant?: Grant;
+  readonly ticket?: Ticket | undefined;
   /** When it went upstream, if it did; monotonic milliseconds. */
   readonly sentAt?: number;
 };
@@ -58,19 +60,29 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
       capture.responseType = headers.get("content-type") ?? undefined;
       capture.responseEncoding = headers.get("content-encoding") ?? undefined;
       capture.upstreamRequestId = headers.get("x-request-id") ?? headers.get("request-id") ?? undefined;
-      capture.sentAfter = sentAt - call.started;
+      capture.sentAfter = answer.cache ? undefined : sentAt - call.started;
+      capture.cache = answer.cache;
       capture.firstByteAfter = firstByteAt === undefined ? undefined : firstByteAt - call.started;
       capture.chunks = chunks;
       capture.response = kept;
+      if (call.ticket) {
+        capture.metered = true;
+        call.ticket.end(answer.status >= 500 ? "spared" : "answered");
+      }
       underWay.end(call.watch);
       return hand(capture);
     },
-    refused(arrival, { error, route, body, grant, sentAt }) {
+    refused(arrival, { error, route, body, grant, ticket, sentAt }) {
       const capture = createCapture(arrival, { route, grant }, body ?? { kind: "none" }, readRefusal(error));
       const subject = error instanceof Refusal ? error.subject : undefined;
       if (subject && !grant) Object.assign(capture, subject);
       if (!grant && !subject) capture.anonymous = true;
       capture.sentAfter = sentAt === undefined ? undefined : sentAt - arrival.started;
+      if (ticket) {
+        const spared = sentAt === undefined || error instanceof Refusal;
+        if (!spared) capture.metered = true;
+        ticket.end(spared ? "spared" : "answered");
+      }
       underWay.end(arrival.watch);
       return hand(capture);
     },
@@ -99,6 +111,8 @@ export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderPar
       firstByteAfter: undefined,
       endedAfter: clock.elapsed() - arrival.started,
       chunks: undefined,
+      metered: undefined,
+      cache: undefined,
       anonymous: undefined,
       request: readKept(body, keepBytes),
       response: keptNothing,

@@ -7,6 +7,7 @@ import { readDownstreamHeaders } from "./headers.ts";
 import { createKept, keepWhole, keptNothing } from "./kept.ts";
 import type { Recorder } from "./recorder.ts";
 import { createTap, type TapEnd } from "./tap.ts";
+import type { Ticket } from "./ticket.ts";
 import type { ChunkReader } from "./upload.ts";
 import { createUsageFilter } from "./usage-filter.ts";
 import type { UsageHeaders } from "./usage-headers.ts";
@@ -45,7 +46,7 @@ export function createRespond(parts: RespondParts): Respond {
         return whenDurable(durable, new Response(null, { status, headers }), call);
       }
       case "whole": {
-        addUsageHeaders(headers, call, answer, body.bytes);
+        if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
         const kept = keepWhole(body.bytes, parts.keepBytes);
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
         return whenDurable(durable, new Response(body.bytes, { status, headers }), call);
@@ -118,12 +119,16 @@ export function createRespond(parts: RespondParts): Respond {
 }
 
 /** What every answer tells of us. Milliseconds in `server-timing` (https://www.w3.org/TR/server-timing/). */
-function addOwnHeaders(headers: Headers, call: Call, { sentAt, headAt }: Answer): void {
+function addOwnHeaders(headers: Headers, call: Call, { sentAt, headAt, cache }: Answer): void {
   addIds(headers, call);
-  headers.append(
-    "server-timing",
-    `weir;dur=${(sentAt - call.started).toFixed(3)}, upstream;dur=${(headAt - sentAt).toFixed(3)}`,
-  );
+  if (call.ticket) addLimitHeaders(headers, call.ticket);
+  const upstream = cache ? "" : `, upstream;dur=${(headAt - sentAt).toFixed(3)}`;
+  headers.append("server-timing", `weir;dur=${(sentAt - call.started).toFixed(3)}${upstream}`);
+}
+
+/** What is left of the tightest limit; a header that the upstream has by that name is the upstream's. */
+function addLimitHeaders(headers: Headers, { headers: own }: Ticket): void {
+  for (const name in own) if (!headers.has(name)) headers.set(name, own[name] ?? "");
 }
 
 /** Names the exchange and its trace; `x-request-id` stays the upstream's where it gave one. */

@@ -2,11 +2,13 @@ import type { CaptureFacts, Hand } from "../domain/capture.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
 import type { Clock } from "./arrival.ts";
+import type { Ticket } from "./ticket.ts";
 import { createKept, type Kept } from "./kept.ts";
 
 /** Finds the exchanges inside one socket: each answer that a model gives on it is one, with the frame that asked for it. */
 export type SocketExchanges = {
-  readonly fromConsumer: (frame: Buffer) => void;
+  /** `ticket` is what a frame that asks has taken; its answer is recorded under the ticket's id. */
+  readonly fromConsumer: (frame: Buffer, ticket?: Ticket) => void;
   readonly fromUpstream: (frame: Buffer) => void;
   /** A frame that we didn't let through. */
   readonly refused: (frame: Buffer, refusal: Pick<Refusal, "code" | "message">) => void;
@@ -35,6 +37,7 @@ type Exchange = {
   readonly started: number;
   readonly request: Kept;
   readonly response: Kept;
+  readonly ticket?: Ticket | undefined;
   firstByteAt?: number;
 };
 
@@ -53,9 +56,11 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
   let found = 0;
 
   return {
-    fromConsumer(frame) {
+    fromConsumer(frame, ticket) {
       const event = readEvent(frame);
-      if (event?.type === "response.create") asked.push(begin(frame));
+      if (event?.type === "response.create") asked.push(begin(frame, ticket));
+      // What is too long to be read was not followed either.
+      else ticket?.end("answered");
     },
     fromUpstream(frame) {
       const event = readEvent(frame);
@@ -74,10 +79,11 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     },
   };
 
-  function begin(frame: Buffer | undefined): Exchange {
+  function begin(frame: Buffer | undefined, ticket?: Ticket): Exchange {
     found += 1;
     const exchange = {
-      id: Bun.randomUUIDv7(),
+      id: ticket?.id ?? Bun.randomUUIDv7(),
+      ticket,
       startedAt: clock.now(),
       started: clock.elapsed(),
       request: createKept(parts.keepBytes),
@@ -109,10 +115,11 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 }
 
 /** Follows any other socket, which is one exchange from its first frame to its end. */
-export function createWholeExchange(parts: SocketExchangesParts): SocketExchanges {
+export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket): SocketExchanges {
   const { clock } = parts;
   const exchange: Exchange = {
-    id: Bun.randomUUIDv7(),
+    id: ticket?.id ?? Bun.randomUUIDv7(),
+    ticket,
     startedAt: clock.now(),
     started: clock.elapsed(),
     request: createKept(parts.keepBytes),
@@ -166,10 +173,12 @@ function hand(
   exchange: Exchange,
   ending: Pick<CaptureFacts, "outcome" | "cause" | "message">,
 ): void {
-  const { id, startedAt, started, firstByteAt, request, response } = exchange;
+  const { id, ticket, startedAt, started, firstByteAt, request, response } = exchange;
+  ticket?.end("answered");
   void take({
     ...facts,
     ...ending,
+    ...(ticket && { metered: true }),
     id,
     spanId: id.replaceAll("-", "").slice(16),
     startedAt,

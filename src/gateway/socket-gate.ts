@@ -1,10 +1,11 @@
 import { Refusal } from "../domain/refusal.ts";
 import { scanObject } from "../lib/json-scan.ts";
 import type { Pass, TokenBook } from "./token-book.ts";
+import type { Ticket } from "./ticket.ts";
 
 /** What becomes of a frame, and why: a refused one is answered on the socket, which stays, or else the socket is closed. */
 export type SocketVerdict =
-  | { readonly kind: "passed" }
+  | { readonly kind: "passed"; readonly ticket?: Ticket | undefined }
   | { readonly kind: "refused" | "closed"; readonly refusal: Refusal };
 
 /** Decides of each frame that a consumer sends. */
@@ -21,19 +22,23 @@ export type SocketGateParts = {
   /** Throws a `Refusal` for a frame that a policy forbids. */
   readonly checkFrame?: ((frame: Buffer) => void) | undefined;
   readonly tokens: Pick<TokenBook, "renew" | "use">;
+  /** Takes what a frame that asks needs of limits and budgets; throws a `Refusal`. */
+  readonly toll: (pass: Pass | undefined, frame: Buffer) => Ticket | undefined | Promise<Ticket | undefined>;
+  /** Whether `toll` could take anything at all. */
+  readonly tolled: boolean;
 };
 
 /** How often it is looked whether the token may still call. Milliseconds. */
 const lookEveryMs = 400;
 
 /** Creates the gate of a socket, on which each `response.create` is a request of its own; `undefined` where anything may pass. */
-export function createSocketGate({ pass, checkFrame, tokens }: SocketGateParts): SocketGate | undefined {
-  if (!pass && !checkFrame) return undefined;
+export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: SocketGateParts): SocketGate | undefined {
+  if (!pass && !checkFrame && !tolled) return undefined;
   return {
     judge(frame) {
       const fault = checkFrame && findFault(() => checkFrame(frame));
       if (fault) return { kind: "refused", refusal: fault };
-      return pass && asks(frame) ? admit(pass) : undefined;
+      return asks(frame) ? admit(frame) : undefined;
     },
     watch(onLost) {
       if (!pass) return () => {};
@@ -52,11 +57,15 @@ export function createSocketGate({ pass, checkFrame, tokens }: SocketGateParts):
     return tokens.renew(former);
   }
 
-  async function admit(former: Pass): Promise<SocketVerdict> {
+  async function admit(frame: Buffer): Promise<SocketVerdict> {
+    let ticket: Ticket | undefined;
     try {
-      await tokens.use(await renew(former));
-      return { kind: "passed" };
+      const current = pass && (await renew(pass));
+      ticket = await toll(current, frame);
+      if (current) await tokens.use(current);
+      return { kind: "passed", ticket };
     } catch (error) {
+      ticket?.end("spared");
       return { kind: isLost(error) ? "closed" : "refused", refusal: toRefusal(error) };
     }
   }

@@ -2,6 +2,7 @@ import type { ServerWebSocket } from "bun";
 import type { WebSocket } from "ws";
 import type { SocketExchanges } from "./socket-exchanges.ts";
 import { type SocketGate, writeRefusalEvent } from "./socket-gate.ts";
+import type { Ticket } from "./ticket.ts";
 
 /** One socket that is relayed: frames in order, at the pace of the slower side, close codes and reasons carried over. */
 export type SocketRelay = {
@@ -83,8 +84,8 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     },
   };
 
-  function passUp(frame: string | Buffer): void {
-    exchanges.fromConsumer(toBytes(frame));
+  function passUp(frame: string | Buffer, ticket?: Ticket): void {
+    exchanges.fromConsumer(toBytes(frame), ticket);
     upstream.send(frame, resumeConsumer);
     if (upstream.bufferedAmount > highWater) consumer?.pause();
   }
@@ -96,9 +97,13 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
       const judged = judge(toBytes(frame));
       if (judged instanceof Promise) consumer?.pause();
       const verdict = await judged;
-      if (lost !== undefined) continue;
+      const ticket = verdict?.kind === "passed" ? verdict.ticket : undefined;
+      if (lost !== undefined || ended) {
+        ticket?.end("spared");
+        continue;
+      }
       if (!verdict || verdict.kind === "passed") {
-        passUp(frame);
+        passUp(frame, ticket);
         continue;
       }
       exchanges.refused(toBytes(frame), verdict.refusal);

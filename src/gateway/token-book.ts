@@ -27,6 +27,8 @@ export type TokenBook = {
   readonly use: (pass: Pass) => Promise<void> | undefined;
   /** Takes back a request that never reached an upstream; never rejects. */
   readonly giveBack: (pass: Pass) => Promise<void>;
+  /** Counts an answer from the cache, which takes nothing from a life's requests. */
+  readonly countHit: (pass: Pass) => void;
   /** The pass as it is now, with what was changed since; throws a `Refusal` where it may not call any more. */
   readonly renew: (pass: Pass) => Pass | Promise<Pass>;
   /** Something was changed by this very process; it holds when this is done. */
@@ -66,7 +68,7 @@ const mostKnown = 20_000;
 export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBookParts): TokenBook {
   const known = new Map<string, Pass>();
   const unknown = new Set<string>();
-  const uses = new Map<TokenId, { count: number; lastUsedAt: number }>();
+  const uses = new Map<TokenId, { count: number; hits: number; lastUsedAt: number }>();
   /** The last change that was heard of; unknown until it was looked for once. */
   let epoch: number | undefined;
   let seenVersion: number | undefined;
@@ -105,6 +107,7 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
         .giveBack(token.id)
         .catch((error: unknown) => onTrouble(error, "a request could not be given back to its token"));
     },
+    countHit: ({ token }) => count(token.id, 0, 1),
     renew: ({ digest }) => whenFresh(digest),
     count: () => known.size,
     async changed() {
@@ -244,12 +247,13 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
     }
   }
 
-  function count(id: TokenId, by: number): void {
+  function count(id: TokenId, by: number, hits = 0): void {
     const entry = uses.get(id);
     if (entry) {
       entry.count += by;
+      entry.hits += hits;
       entry.lastUsedAt = clock.now();
-    } else uses.set(id, { count: by, lastUsedAt: clock.now() });
+    } else uses.set(id, { count: by, hits, lastUsedAt: clock.now() });
     flushTimer ??= setTimeout(() => {
       flushing = flush();
     }, flushEveryMs);
@@ -264,7 +268,7 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
       await tokens.addUses(taken);
     } catch (error) {
       onTrouble(error, "uses of tokens could not be written down and are tried again");
-      for (const { id, count: by } of taken) count(id, by);
+      for (const { id, count: by, hits } of taken) count(id, by, hits);
     }
   }
 }

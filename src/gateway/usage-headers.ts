@@ -1,5 +1,5 @@
 import { openAnswer } from "../dialects/answer-reader.ts";
-import { createPriceBook } from "../prices/price-book.ts";
+import type { PriceBook } from "../prices/price-book.ts";
 import type { Call } from "./call.ts";
 import type { Answer } from "./forward.ts";
 
@@ -7,9 +7,7 @@ import type { Answer } from "./forward.ts";
 export type UsageHeaders = (call: Call, answer: Answer, bytes: Uint8Array) => Readonly<Record<string, string>>;
 
 /** Creates the reader of whole JSON answers; it parses on the request thread, so it is only for those who asked for it. */
-export function createUsageHeaders(): UsageHeaders {
-  const prices = createPriceBook();
-
+export function createUsageHeaders(prices: PriceBook): UsageHeaders {
   return ({ route, method, startedAt }, { headers }, bytes) => {
     const contentEncoding = headers.get("content-encoding");
     const about = { contentType: "application/json", ...(contentEncoding === null ? {} : { contentEncoding }) };

@@ -1,0 +1,249 @@
+import { hash } from "node:crypto";
+import type { Settlement } from "../domain/settlement.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { decode } from "../lib/decode.ts";
+import type { Budgets, BudgetTicket } from "../limits/budgets.ts";
+import type { Estimate, Estimator } from "../limits/estimate.ts";
+import type { Limits, LimitTicket } from "../limits/limits.ts";
+import { readRequestNote, type RequestNote } from "../limits/read-request.ts";
+import type { CostEstimator } from "../prices/estimate-cost.ts";
+import type { Arrival } from "./arrival.ts";
+import type { CallBody, Leave } from "./call.ts";
+import { listCredentials } from "./credential.ts";
+import type { Settling } from "./settling.ts";
+import type { Ticket } from "./ticket.ts";
+import type { Pass } from "./token-book.ts";
+
+/** What of a call limits and budgets look at. */
+export type TollCall = Pick<Arrival, "id" | "request" | "method" | "headers" | "search" | "attribution"> &
+  Leave & { readonly body: CallBody };
+
+/** What stands between a call and the upstream: the limits and budgets that bound it. */
+export type Toll = {
+  /** Whether any could bound a call with this pass, or without one. */
+  readonly concerns: (pass: Pass | undefined) => boolean;
+  /** Takes what a call needs; throws a `Refusal` where there is not enough. `undefined` where nothing bounds it. */
+  readonly take: (call: TollCall) => Taken | Promise<Taken>;
+};
+
+type Taken = Ticket | undefined;
+
+/** What taking is made of. */
+export type TollParts = {
+  readonly limits: Limits;
+  readonly budgets: Budgets;
+  readonly estimator: Estimator;
+  readonly costs: CostEstimator;
+  readonly settling: Pick<Settling, "await">;
+  /** Whether users have budgets, which may concern a call without a token. */
+  readonly hasUserBudgets: () => boolean;
+  readonly refuseUnpriced: boolean;
+  readonly addressOf: (call: Pick<TollCall, "request" | "headers">) => string;
+  /** A body that is packed is unpacked up to this, to be looked into. Bytes. */
+  readonly maxInspectBytes: number;
+  /** The text of larger bodies isn't counted. Bytes. */
+  readonly maxSampleBytes: number;
+};
+
+/** Creates the toll. */
+export function createToll(parts: TollParts): Toll {
+  const { limits, budgets, estimator, settling } = parts;
+
+  return {
+    concerns: (pass) => isLimited(pass) || isBudgeted(pass) || parts.refuseUnpriced,
+    take(call) {
+      const { pass } = call.grant;
+      const limited = isLimited(pass);
+      const budgeted = isBudgeted(pass);
+      if ((!limited && !budgeted && !parts.refuseUnpriced) || call.route.probe) return undefined;
+      const about = createAbout(call);
+      if (parts.refuseUnpriced) checkPriced(about);
+      const taken = limited ? takeLimits(about) : undefined;
+      return taken instanceof Promise
+        ? taken.then((ticket) => addBudget(about, ticket, budgeted))
+        : addBudget(about, taken, budgeted);
+    },
+  };
+
+  function isLimited(pass: Pass | undefined): boolean {
+    return limits.any || (pass !== undefined && hasLimits(pass));
+  }
+
+  function isBudgeted(pass: Pass | undefined): boolean {
+    return parts.hasUserBudgets() || (pass !== undefined && hasBudgets(pass));
+  }
+
+  function createAbout(call: TollCall): About {
+    const note = readNote(call, parts);
+    const { provider, dialect } = call.route;
+    let estimate: Estimate | undefined;
+    const works = dialect.kindOf({ method: call.method, path: call.route.path }) !== "other";
+    return {
+      call,
+      note,
+      works,
+      estimate: () =>
+        (estimate ??= estimator.estimate({
+          provider: provider.name,
+          dialect: dialect.name,
+          note,
+          knownBytes: countKnownBytes(call),
+          works,
+        })),
+    };
+  }
+
+  function checkPriced({ call, note, works }: About): void {
+    if (!works) return;
+    const { model } = note;
+    if (model !== undefined && parts.costs.isPriced(call.route.provider.name, model)) return;
+    throw new Refusal("model_unpriced");
+  }
+
+  function takeLimits({ call, note, estimate }: About): ReturnType<Limits["take"]> {
+    const { route, grant } = call;
+    const token = grant.pass?.token;
+    const project = grant.pass?.project;
+    return limits.take(
+      call.id,
+      {
+        address: parts.addressOf(call),
+        provider: route.provider.name,
+        ...(note.model === undefined ? {} : { model: note.model }),
+        ...(token && { projectId: token.projectId, tokenId: token.id }),
+        ...userOf(call, note),
+        ...(token ? {} : keyOf(call)),
+        ...(project?.limits && { projectLimits: project.limits }),
+        ...(token?.limits && { tokenLimits: token.limits }),
+      },
+      estimate,
+    );
+  }
+
+  function addBudget(about: About, limit: LimitTicket | undefined, budgeted: boolean): Taken | Promise<Taken> {
+    if (!budgeted) return limit && createTicket(about, limit, undefined);
+    try {
+      const taken = takeBudget(about);
+      if (!(taken instanceof Promise)) return join(about, limit, taken);
+      return taken.then(
+        (budget) => join(about, limit, budget),
+        (error: unknown) => {
+          limit?.giveBack();
+          throw error;
+        },
+      );
+    } catch (error) {
+      limit?.giveBack();
+      throw error;
+    }
+  }
+
+  function takeBudget({ call, note, works, estimate }: About): ReturnType<Budgets["take"]> {
+    const { route, grant } = call;
+    const { project, token } = grant.pass ?? {};
+    // What no model works for costs nothing.
+    if (!works) return undefined;
+    return budgets.take(
+      call.id,
+      {
+        ...(project?.budgets && { project: { id: project.id, budgets: project.budgets } }),
+        ...(token?.budgets && { token: { id: token.id, budgets: token.budgets } }),
+        ...userOf(call, note),
+      },
+      () => {
+        if (note.model === undefined) return undefined;
+        const { input, output } = estimate();
+        return parts.costs.estimateNanoUsd(route.provider.name, note.model, input, output);
+      },
+    );
+  }
+
+  function join(about: About, limit: LimitTicket | undefined, budget: BudgetTicket | undefined): Taken {
+    return limit || budget ? createTicket(about, limit, budget) : undefined;
+  }
+
+  function createTicket(
+    { call: { id, route }, note: { model } }: About,
+    limit: LimitTicket | undefined,
+    budget: BudgetTicket | undefined,
+  ): Ticket {
+    return {
+      id,
+      headers: limit?.headers ?? noHeaders,
+      end(how) {
+        limit?.ended();
+        if (how === "answered") return settling.await(id, settle);
+        limit?.giveBack();
+        budget?.giveBack();
+      },
+    };
+
+    function settle(real: Settlement | undefined): void {
+      if (real?.tokens) limit?.settle(real.tokens);
+      const { costNanoUsd } = real ?? {};
+      budget?.settle(costNanoUsd === undefined ? undefined : BigInt(costNanoUsd));
+      if (real?.tokens && model !== undefined) estimator.learn(route.provider.name, model, real.tokens.output);
+    }
+  }
+}
+
+type About = {
+  readonly call: TollCall;
+  readonly note: RequestNote;
+  /** Whether a model works for it. */
+  readonly works: boolean;
+  readonly estimate: () => Estimate;
+};
+
+const noHeaders: Readonly<Record<string, string>> = {};
+
+function hasLimits({ token, project }: Pass): boolean {
+  return token.limits !== undefined || project.limits !== undefined;
+}
+
+function hasBudgets({ token, project }: Pass): boolean {
+  return (token.budgets?.length ?? 0) + (project.budgets?.length ?? 0) > 0;
+}
+
+function readNote(
+  { body, headers, route, search }: TollCall,
+  { maxInspectBytes, maxSampleBytes }: Pick<TollParts, "maxInspectBytes" | "maxSampleBytes">,
+): RequestNote {
+  const encoding = headers["content-encoding"];
+  const bytes = body.kind === "whole" ? body.bytes : undefined;
+  const plain = encoding === undefined || !bytes ? bytes : unpack(bytes, encoding, maxInspectBytes);
+  const note = readRequestNote(route.dialect.name, plain, route.path, maxSampleBytes);
+  if (note.model !== undefined || !search.includes("model=")) return note;
+  // OpenAI's sockets name their model there.
+  const model = new URLSearchParams(search).get("model");
+  return model ? { ...note, model } : note;
+}
+
+function unpack(bytes: Uint8Array, encoding: string, maxBytes: number): Uint8Array | undefined {
+  const unpacked = decode(bytes, encoding, maxBytes);
+  return unpacked?.whole ? unpacked.bytes : undefined;
+}
+
+function countKnownBytes({ body, headers }: TollCall): number {
+  switch (body.kind) {
+    case "none":
+      return 0;
+    case "whole":
+      return body.bytes.length;
+    case "stream":
+      return Number(headers["content-length"] ?? 0) || 1;
+  }
+}
+
+function userOf({ attribution, grant }: TollCall, note: RequestNote): { readonly user?: string } {
+  const said = [attribution["x-user-id"]?.trim(), note.user, grant.pass?.token.userId];
+  const user = said.find((name) => name !== undefined && name !== "");
+  return user === undefined ? {} : { user };
+}
+
+/** A consumer's own key, wherever it stands. */
+function keyOf({ headers, search, grant }: TollCall): { readonly keyHash?: string } {
+  if (grant.key !== undefined) return {};
+  const own = listCredentials(headers, search).find(({ place }) => !grant.emptied.has(place));
+  return own ? { keyHash: hash("sha256", own.value, "hex") } : {};
+}
