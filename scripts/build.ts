@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 
-/** Writes `bin/weir`: the program, its worker and the runtime in one file for this platform, or for the one named (`bun-linux-arm64`). */
+/** Writes `bin/weir`: the program, its workers and the runtime in one file for this platform, or for the one named (`bun-linux-arm64`). */
 const root = join(import.meta.dir, "..");
 const outfile = join(root, "bin/weir");
 const target = Bun.argv[2];
@@ -11,7 +11,11 @@ const commit = readCommit();
 const built = commit === "unknown" ? "unknown" : new Date().toISOString();
 
 const { outputs } = await Bun.build({
-  entrypoints: [join(root, "src/cli/main.ts"), join(root, "src/telemetry/worker.ts")],
+  entrypoints: [
+    join(root, "src/cli/main.ts"),
+    join(root, "src/telemetry/worker.ts"),
+    join(root, "src/telemetry/exchange-desk-worker.ts"),
+  ],
   // Names stay, so that a stack trace says where it comes from.
   minify: { syntax: true, whitespace: true, identifiers: false },
   sourcemap: "inline",

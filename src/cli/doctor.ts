@@ -60,7 +60,7 @@ async function examineMachine({
   telemetry,
   control,
 }: Config): Promise<readonly Finding[]> {
-  const about = { dataDir, version: readVersion().version };
+  const about = { dataDir, version: readVersion().version, exchangeLog: telemetry.exchangeLog };
   const [machine, database, upstreams, sinks] = await Promise.all([
     Promise.all([
       checkPort({ host, port }),

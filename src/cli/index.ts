@@ -7,6 +7,7 @@ export { manageCommand } from "./manage.ts";
 export { migrateCommand } from "./migrate.ts";
 export { mockCommand } from "./mock.ts";
 export { outboxCommand } from "./outbox.ts";
+export { pricesCommand } from "./prices.ts";
 export { reloadCommand } from "./reload.ts";
 export { runCommand } from "./run.ts";
 export { serveCommand } from "./serve.ts";

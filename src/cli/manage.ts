@@ -1,8 +1,10 @@
 import type { CliCommand } from "./command.ts";
 import { addAuditCommands } from "./manage/audit.ts";
+import { addExchangeCommands } from "./manage/exchanges.ts";
 import { addProjectCommands } from "./manage/project.ts";
 import { addSystemCommands } from "./manage/system.ts";
 import { addTokenCommands } from "./manage/token.ts";
+import { addUsageCommand } from "./manage/usage.ts";
 
 const help = `
 Which gateway: --manage-api-base-url, or MANAGEMENT_API_BASE_URL, or where this directory's configuration lets one listen,
@@ -22,7 +24,7 @@ export const manageCommand: CliCommand = {
   register(program) {
     const manage = program
       .command("manage")
-      .description("projects, tokens, the audit and the state of a running gateway, over its API")
+      .description("projects, tokens, the audit, exchanges and the state of a running gateway, over its API")
       .configureHelp({ showGlobalOptions: true })
       .option("--manage-api-base-url <url>", "where the gateway is (MANAGEMENT_API_BASE_URL)")
       .option(
@@ -35,6 +37,8 @@ export const manageCommand: CliCommand = {
     addProjectCommands(manage);
     addTokenCommands(manage);
     addAuditCommands(manage);
+    addExchangeCommands(manage);
+    addUsageCommand(manage);
     addSystemCommands(manage);
   },
 };

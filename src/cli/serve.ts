@@ -8,7 +8,7 @@ import { createLog, type Log } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
 import { type ManagementToken, openManagementToken } from "../management/management-token.ts";
 import { type CliCommand, complain } from "./command.ts";
-import { createTelemetryWorker } from "./create-worker.ts";
+import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
 import { detach } from "./detach.ts";
 import { loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
@@ -117,6 +117,7 @@ export async function start(config: Config, log: Log, describe: () => readonly C
       describeConfig: describe,
       version: readVersion().version,
       createWorker: createTelemetryWorker,
+      createDeskWorker: createExchangeDeskWorker,
       viaProxy: usesProxy(),
     });
     return { app, management };

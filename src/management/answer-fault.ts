@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { isDatabaseFailure } from "../storage/database-failure.ts";
+import { ExchangeLogFault } from "../storage/exchange-questions.ts";
 import type { ManagementEnv } from "./routes.ts";
 import { bodyFault, ManagementFault } from "./fault.ts";
 
@@ -20,6 +21,12 @@ export function createFaultAnswer(onFault: (error: unknown, requestId: string) =
 function toFault(error: unknown): ManagementFault {
   if (error instanceof ManagementFault) return error;
   if (error instanceof HTTPException) return toRequestFault(error);
+  if (error instanceof ExchangeLogFault)
+    return new ManagementFault("exchange_log_unavailable", {
+      message: error.message,
+      cause: error,
+      headers: { "retry-after": "1" },
+    });
   if (isDatabaseFailure(error))
     return new ManagementFault("dependency_unavailable", { cause: error, headers: { "retry-after": "1" } });
   return new ManagementFault("internal_error", { cause: error });

@@ -3,7 +3,9 @@ import { answerUnknown } from "./answer-unknown.ts";
 import { createFaultAnswer } from "./answer-fault.ts";
 import { createAuditRoutes } from "./audit-routes.ts";
 import { authenticate } from "./authenticate.ts";
+import { createCacheRoutes } from "./cache-routes.ts";
 import { createDocsPage } from "./docs-page.ts";
+import { createExchangeRoutes } from "./exchange-routes.ts";
 import { createRoutes } from "./routes.ts";
 import { answers } from "./fault-answers.ts";
 import { createGuessBrake } from "./guess-brake.ts";
@@ -17,6 +19,7 @@ import type { RefusalLog } from "./refusal-log.ts";
 import { createSinkRoutes } from "./sink-routes.ts";
 import { createSystemRoutes } from "./system-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
+import { createUsageRoutes } from "./usage-routes.ts";
 
 /** What anybody may read: the page that shows the documentation to who has the management token. */
 export const publicPaths: ReadonlySet<string> = new Set(["/api/docs"]);
@@ -24,7 +27,7 @@ export const publicPaths: ReadonlySet<string> = new Set(["/api/docs"]);
 const maxBodyBytes = 1024 * 1024;
 
 const introduction = [
-  "Projects, tokens, the audit and the state of a gateway, as JSON.",
+  "Projects, tokens, the audit, exchanges and the state of a gateway, as JSON.",
   "Send the management token as `Authorization: Bearer <token>`.",
   'An error is `{"error":{"message":…,"code":…}}`, and `x-weir-error` holds its code.',
   "`x-request-id` is taken where it has 128 printable characters at most, else made; each answer and each entry of the audit has it.",
@@ -38,6 +41,7 @@ const tags = [
   },
   { name: "Tokens", description: "What consumers call with. A token's text is shown once." },
   { name: "Audit", description: "What was changed and read, and who was refused: a chain of entries." },
+  { name: "Exchanges", description: "What was called, what it took, and what was said, as far as it is kept." },
   { name: "Cache", description: "Answers that were kept." },
   { name: "Sinks", description: "Where records of exchanges go." },
   { name: "System", description: "The gateway itself." },
@@ -89,7 +93,10 @@ export function createApi(parts: ManagementParts, refusals: Pick<RefusalLog, "ad
     .route("/", createProjectRoutes(parts, readLog))
     .route("/", createTokenRoutes(parts, readLog))
     .route("/", createAuditRoutes(parts, readLog))
+    .route("/", createExchangeRoutes(parts, readLog))
+    .route("/", createUsageRoutes(parts))
     .route("/", createSinkRoutes(parts))
+    .route("/", createCacheRoutes(parts))
     .route("/", createSystemRoutes(parts, readLog))
     .openapi(document, (c) => c.json((description ??= describe()), 200))
     .openapi(page, () => docsPage());

@@ -16,6 +16,10 @@ const catalogue = {
   project_not_found: [404, "project not found. GET /manage/projects lists those that there are"],
   token_not_found: [404, "token not found. A token is named by its id; GET /manage/tokens lists those that there are"],
   audit_entry_not_found: [404, "audit event not found. GET /manage/audit lists those that there are"],
+  exchange_not_found: [
+    404,
+    "exchange not found. It isn't in the log yet, or not any more; GET /manage/exchanges lists those that are",
+  ],
   sink_not_found: [404, "sink not found. GET /manage/sinks lists those that there are"],
   method_not_allowed: [405, "method not allowed. Use one of those that the Allow header names"],
   project_exists: [409, "There is a project of that name already. Choose another name"],
@@ -31,6 +35,12 @@ const catalogue = {
     503,
     "The database doesn't answer as it should. Try again later; the log says what is wrong",
   ],
+  exchange_log_off: [
+    503,
+    "No exchanges are kept here. That takes TELEMETRY=on, an EXCHANGE_LOG that isn't off, and store among the SINKS",
+  ],
+  exchange_log_unavailable: [503, "The exchange log can't be asked now. Try again in a moment"],
+  listeners_exceeded: [503, "So many listen to the exchanges already. Try again when one of them has left"],
   telemetry_unavailable: [503, "Telemetry is switched off, or doesn't answer. Try again later, or look at TELEMETRY"],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 

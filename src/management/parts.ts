@@ -1,8 +1,11 @@
+import type { Purge } from "../cache/cache.ts";
 import type { ConfigLine } from "../config/describe-config.ts";
 import type { DeadLetter } from "../outbox/outbox.ts";
 import type { SinkStatus as SinkState } from "../outbox/status.ts";
+import type { LiveListener } from "../domain/exchange-summary.ts";
 import type { AuditStore } from "../storage/audit.ts";
 import type { Changes } from "../storage/change.ts";
+import type { AskExchanges } from "../storage/exchange-questions.ts";
 import type { ProjectStore } from "../storage/projects.ts";
 import type { TokenStore } from "../storage/tokens.ts";
 
@@ -21,12 +24,23 @@ export type ManagementParts = {
   readonly providerNames: () => readonly string[];
   readonly describeProviders: () => Promise<readonly ProviderState[]>;
   readonly sinks: SinkControl;
+  readonly exchanges: ExchangeParts;
+  /** Forgets kept answers, and says how many; absent where none are kept. */
+  readonly purgeCache?: ((what: Purge) => Promise<number>) | undefined;
   readonly describeConfig: () => readonly ConfigLine[];
   /** CIDRs whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly now: () => number;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, requestId: string) => void;
+};
+
+/** The exchange log, and what happens in this process. */
+export type ExchangeParts = {
+  /** How the log is asked, and whether it has exchanges, or their sums alone; `undefined` where none is kept. */
+  readonly findLog: () => { readonly ask: AskExchanges; readonly keepsRows: boolean } | undefined;
+  /** Absent where telemetry is switched off; gives `undefined` where too many listen already. */
+  readonly listen?: (() => LiveListener | undefined) | undefined;
 };
 
 /** The sinks of this process; each gives `undefined` where telemetry is switched off or doesn't answer. */

@@ -1,9 +1,12 @@
 import type { z } from "@hono/zod-openapi";
 import type { Policy } from "../domain/policy.ts";
 import type { NewProject, Project, ProjectChange, ProjectSettings } from "../domain/project.ts";
+import type { Spent } from "../storage/spent.ts";
+import { readBudgets, readLimits, writeBounds } from "./bound-json.ts";
 import { bodyFault } from "./fault.ts";
 import { writeTime } from "./fields.ts";
 import type { newProjectSchema, projectChangeSchema, projectSchema } from "./project-schemas.ts";
+import { readMembers } from "./read-members.ts";
 
 type NewBody = z.output<typeof newProjectSchema>;
 type ChangeBody = z.output<typeof projectChangeSchema>;
@@ -19,6 +22,8 @@ export function readNewProject(body: NewBody, providers: readonly string[]): New
     metadata: body.metadata,
     policy: body.policy && readPolicy(body.policy),
     settings: body.settings && readSettings(body.settings),
+    limits: readLimits(body.limits) ?? undefined,
+    budgets: readBudgets(body.budget) ?? undefined,
   };
 }
 
@@ -33,6 +38,8 @@ export function readProjectChange(body: ChangeBody, providers: readonly string[]
     metadata: body.metadata,
     policy: body.policy && readPolicy(body.policy),
     settings: body.settings && readSettings(body.settings),
+    limits: readLimits(body.limits),
+    budgets: readBudgets(body.budget),
     revokeTokens: body.revoke_tokens,
   };
 }
@@ -78,21 +85,13 @@ function readSettings(settings: NonNullable<ChangeBody["settings"]>): ProjectSet
     streamErrorEvent: settings.stream_error_event,
     onDisconnect: settings.on_disconnect,
     validate: settings.validate,
+    cache: settings.cache,
+    exchangeLog: settings.exchange_log,
   });
 }
 
-/** The members that were sent, for others to be merged with; a null is sent to take one away, and is there as `undefined`. */
-function readMembers<T extends object>(members: T): { readonly [Name in keyof T]?: NonNullable<T[Name]> } {
-  const sent = Object.entries(members).flatMap(([name, value]): [string, unknown][] =>
-    value === undefined ? [] : [[name, value ?? undefined]],
-  );
-  // Its members are those of `members`, without null.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return Object.fromEntries(sent) as { readonly [Name in keyof T]?: NonNullable<T[Name]> };
-}
-
-/** A project as it is answered. */
-export function writeProject(project: Project): z.output<typeof projectSchema> {
+/** A project as it is answered, with what it has spent. */
+export function writeProject(project: Project, spent: Spent, now: number): z.output<typeof projectSchema> {
   const { policy, settings } = project;
   return {
     id: project.id,
@@ -117,6 +116,9 @@ export function writeProject(project: Project): z.output<typeof projectSchema> {
       stream_error_event: settings.streamErrorEvent ?? null,
       on_disconnect: settings.onDisconnect ?? null,
       validate: settings.validate ?? null,
+      cache: settings.cache ?? null,
+      exchange_log: settings.exchangeLog ?? null,
     },
+    ...writeBounds(project, spent, now),
   };
 }

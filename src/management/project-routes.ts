@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Project } from "../domain/project.ts";
 import { NameTaken } from "../storage/projects.ts";
 import { createRoutes } from "./routes.ts";
 import { ManagementFault } from "./fault.ts";
@@ -71,7 +72,7 @@ const patch = createRoute({
   tags,
   summary: "Change a project",
   description:
-    "What is absent stays. Keys, rules of the policy and settings are changed one by one, and null takes one away; metadata is replaced as a whole.",
+    "What is absent stays. Keys, rules of the policy, settings and limits are changed one by one, and null takes one away; metadata and budgets are replaced as a whole.",
   request: { params: idParams, body: { required: true, content: { [json]: { schema: projectChangeSchema } } } },
   responses: bodyAnswers({
     200: one,
@@ -106,19 +107,22 @@ const revoke = createRoute({
 });
 
 /** The routes of projects. */
-export function createProjectRoutes({ projects, tokens, changes, providerNames }: ManagementParts, readLog: ReadLog) {
+export function createProjectRoutes(
+  { projects, tokens, changes, providerNames, now }: ManagementParts,
+  readLog: ReadLog,
+) {
   return createRoutes()
     .openapi(list, async (c) => {
       const { active, search, ...query } = c.req.valid("query");
       const page = await projects.list({ isActive: readFlag(active), search }, readPage(query));
       await readLog(c.var.actor, "project.list");
-      const items = page.items.map(writeProject);
+      const items = await write(page.items);
       return answerList(c, query.format, items, { projects: items, next_cursor: cursorOf(page) });
     })
     .openapi(create, async (c) => {
       const wanted = readNewProject(c.req.valid("json"), providerNames());
       try {
-        return c.json(writeProject(await projects.add(wanted, c.var.actor)), 201);
+        return c.json(await writeOne(await projects.add(wanted, c.var.actor)), 201);
       } catch (error) {
         if (!(error instanceof NameTaken)) throw error;
         const reason = "project_exists";
@@ -131,17 +135,17 @@ export function createProjectRoutes({ projects, tokens, changes, providerNames }
     .openapi(get, async (c) => {
       const project = await found(c.req.valid("param").id);
       await readLog(c.var.actor, "project.read", { projectId: project.id });
-      return c.json(writeProject(project), 200);
+      return c.json(await writeOne(project), 200);
     })
     .openapi(patch, async (c) => {
       const before = await found(c.req.valid("param").id);
       const body = c.req.valid("json");
       const change = readProjectChange(body, providerNames());
-      if (Object.keys(body).length === 0) return c.json(writeProject(before), 200);
+      if (Object.keys(body).length === 0) return c.json(await writeOne(before), 200);
       try {
         const done = await projects.update(before.id, change, c.var.actor);
         if (!done) throw new ManagementFault("project_not_found");
-        return c.json(writeProject(done.project), 200);
+        return c.json(await writeOne(done.project), 200);
       } catch (error) {
         if (!(error instanceof NameTaken)) throw error;
         const reason = "project_exists";
@@ -165,6 +169,16 @@ export function createProjectRoutes({ projects, tokens, changes, providerNames }
       const { revoked, total } = done;
       return c.json({ revoked_count: revoked, already_revoked_count: total - revoked, total_tokens: total }, 200);
     });
+
+  async function write(items: readonly Project[]) {
+    const spentBy = await projects.readSpent(items.flatMap(({ id, budgets }) => (budgets ? [id] : [])));
+    return items.map((project) => writeProject(project, spentBy(project.id), now()));
+  }
+
+  async function writeOne(project: Project) {
+    const spentBy = await projects.readSpent(project.budgets ? [project.id] : []);
+    return writeProject(project, spentBy(project.id), now());
+  }
 
   async function found(sent: string) {
     const id = readId(sent);

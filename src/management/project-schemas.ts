@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { isMasked } from "../domain/project.ts";
+import { budgetsAnswer, budgetsField, limitsAnswer, limitsField } from "./bound-schemas.ts";
 import { entries, line, metadataField, rules, timeAnswer } from "./fields.ts";
 import { nextCursor } from "./list-answer.ts";
 
@@ -92,6 +93,17 @@ const settingsField = z.strictObject({
   stream_error_event: z.boolean().nullish().openapi({ description: "`STREAM_ERROR_EVENT` for this project." }),
   on_disconnect: z.enum(["cancel", "drain"]).nullish().openapi({ description: "`ON_DISCONNECT` for this project." }),
   validate: z.boolean().nullish().openapi({ description: "`VALIDATE_REQUESTS` for this project." }),
+  exchange_log: z
+    .enum(["full", "metadata", "off"])
+    .nullish()
+    .openapi({ description: "What of its calls is kept in the exchange log: all, all but what was said, or nothing." }),
+  cache: z
+    .union([z.literal("off"), z.int().min(1).max(31_536_000)], 'must be "off" or whole seconds from 1 to 31536000')
+    .nullish()
+    .openapi({
+      description:
+        "`off` keeps no answer of its calls and gives it none; seconds keep answers of models for so long though a consumer doesn't ask for it.",
+    }),
 });
 
 const nameField = line(200).openapi({ description: "No two projects have the same.", example: "search" });
@@ -105,6 +117,8 @@ const commonFields = {
   settings: settingsField.optional().openapi({
     description: "What it decides for its calls. Null leaves a decision to the gateway.",
   }),
+  limits: limitsField,
+  budget: budgetsField,
 } as const;
 
 /** A project to be. */
@@ -161,7 +175,11 @@ export const projectSchema = z
       stream_error_event: z.boolean().nullable(),
       on_disconnect: z.enum(["cancel", "drain"]).nullable(),
       validate: z.boolean().nullable(),
+      cache: z.union([z.literal("off"), z.int()]).nullable(),
+      exchange_log: z.enum(["full", "metadata", "off"]).nullable(),
     }),
+    limits: limitsAnswer,
+    budget: budgetsAnswer,
   })
   .openapi("Project");
 

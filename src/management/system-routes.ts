@@ -1,8 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createRoutes } from "./routes.ts";
-import { ManagementFault } from "./fault.ts";
-import { answers, bodyAnswers, faultAnswer } from "./fault-answers.ts";
-import { line } from "./fields.ts";
+import { answers } from "./fault-answers.ts";
 import { nextCursor } from "./list-answer.ts";
 import type { ManagementParts, ProviderState } from "./parts.ts";
 import type { ReadLog } from "./read-log.ts";
@@ -70,30 +68,6 @@ const config = createRoute({
   }),
 });
 
-const purgeSchema = z
-  .strictObject({
-    method: line(20).optional(),
-    url: line(8192).optional(),
-    prefix: line(8192).optional(),
-    project_id: line(100).optional(),
-    all: z.boolean().optional(),
-  })
-  .openapi("CachePurge", {
-    description: "`method` with `url`, or `prefix`, or `project_id`, or `all: true`.",
-    example: { all: true },
-  });
-
-const purge = createRoute({
-  operationId: "purgeCache",
-  method: "post",
-  path: "/manage/cache/purge",
-  tags: ["Cache"],
-  summary: "Purge the response cache",
-  description: "There is no cache yet, so it always answers `cache_off`.",
-  request: { body: { required: true, content: { [json]: { schema: purgeSchema } } } },
-  responses: bodyAnswers({ 400: faultAnswer("body_invalid", "cache_off") }),
-});
-
 /** The routes of the gateway as a whole. */
 export function createSystemRoutes(parts: ManagementParts, readLog: ReadLog) {
   return createRoutes()
@@ -105,9 +79,6 @@ export function createSystemRoutes(parts: ManagementParts, readLog: ReadLog) {
       const settings = parts.describeConfig().map(({ name, value = null, source }) => ({ name, value, source }));
       await readLog(c.var.actor, "config.read");
       return c.json({ version: parts.version, settings }, 200);
-    })
-    .openapi(purge, () => {
-      throw new ManagementFault("cache_off");
     });
 }
 

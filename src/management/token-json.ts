@@ -1,5 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { NewToken, Token, TokenChange } from "../domain/token.ts";
+import type { Spent } from "../storage/spent.ts";
+import { readBudgets, readLimits, writeBounds } from "./bound-json.ts";
 import { readExpiry } from "./expiry.ts";
 import { bodyFault, ManagementFault } from "./fault.ts";
 import { readId, writeTime } from "./fields.ts";
@@ -24,6 +26,8 @@ export function readNewToken(body: z.output<typeof newTokenSchema>, now: number)
     userId: body.user_id ?? undefined,
     allowedModels: body.allowed_models ?? undefined,
     metadata: body.metadata,
+    limits: readLimits(body.limits) ?? undefined,
+    budgets: readBudgets(body.budget) ?? undefined,
   };
 }
 
@@ -38,6 +42,8 @@ export function readTokenChange(body: z.output<typeof tokenChangeSchema>, now: n
     userId: body.user_id,
     allowedModels: body.allowed_models,
     metadata: body.metadata,
+    limits: readLimits(body.limits),
+    budgets: readBudgets(body.budget),
   };
 }
 
@@ -45,8 +51,11 @@ function readMaxRequests(sent: number | null | undefined): number | null | undef
   return sent === 0 ? null : sent;
 }
 
-/** A token as it is answered; `text` is the whole of it, for who made it just now. */
-export function writeToken(token: Token, text = token.shown): z.output<typeof tokenSchema> {
+/** A token as it is answered, with what it has spent; `text` is the whole of it, for who made it just now. */
+export function writeToken(
+  token: Token,
+  { spent, now, text = token.shown }: { readonly spent: Spent; readonly now: number; readonly text?: string },
+): z.output<typeof tokenSchema> {
   return {
     id: token.id,
     project_id: token.projectId,
@@ -64,5 +73,6 @@ export function writeToken(token: Token, text = token.shown): z.output<typeof to
     user_id: token.userId ?? null,
     allowed_models: token.allowedModels ?? null,
     metadata: token.metadata,
+    ...writeBounds(token, spent, now),
   };
 }

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Token } from "../domain/token.ts";
 import { ProjectInactive, ProjectUnknown } from "../storage/tokens.ts";
 import { createRoutes } from "./routes.ts";
 import { ManagementFault } from "./fault.ts";
@@ -103,14 +104,15 @@ export function createTokenRoutes({ tokens, changes, now }: ManagementParts, rea
       };
       const page = await tokens.list(filter, readPage(query));
       await readLog(c.var.actor, "token.list");
-      const items = page.items.map((token) => writeToken(token));
+      const spentBy = await tokens.readSpent(page.items.flatMap(({ id, budgets }) => (budgets ? [id] : [])));
+      const items = page.items.map((token) => writeToken(token, { spent: spentBy(token.id), now: now() }));
       return answerList(c, query.format, items, { tokens: items, next_cursor: cursorOf(page) });
     })
     .openapi(create, async (c) => {
       const wanted = readNewToken(c.req.valid("json"), now());
       try {
         const { token, text } = await tokens.add(wanted, c.var.actor);
-        return c.json(writeToken(token, text), 201);
+        return c.json(await writeOne(token, text), 201);
       } catch (error) {
         if (error instanceof ProjectUnknown) throw new ManagementFault("project_not_found");
         if (!(error instanceof ProjectInactive)) throw error;
@@ -126,20 +128,25 @@ export function createTokenRoutes({ tokens, changes, now }: ManagementParts, rea
       const token = await tokens.find(id);
       if (!token) throw new ManagementFault("token_not_found");
       await readLog(c.var.actor, "token.read", { projectId: token.projectId, tokenId: token.id });
-      return c.json(writeToken(token), 200);
+      return c.json(await writeOne(token), 200);
     })
     .openapi(patch, async (c) => {
       const id = readTokenId(c.req.valid("param").id);
       const change = readTokenChange(c.req.valid("json"), now());
       const token = await tokens.update(id, change, c.var.actor);
       if (!token) throw new ManagementFault("token_not_found");
-      return c.json(writeToken(token), 200);
+      return c.json(await writeOne(token), 200);
     })
     .openapi(remove, async (c) => {
       const id = readTokenId(c.req.valid("param").id);
       if (!(await tokens.revoke(id, c.var.actor))) throw new ManagementFault("token_not_found");
       return c.body(null, 204);
     });
+
+  async function writeOne(token: Token, text = token.shown) {
+    const spentBy = await tokens.readSpent(token.budgets ? [token.id] : []);
+    return writeToken(token, { spent: spentBy(token.id), now: now(), text });
+  }
 }
 
 function readTokenId(sent: string): string {

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { budgetsAnswer, budgetsField, limitsAnswer, limitsField } from "./bound-schemas.ts";
 import { expiryFields } from "./expiry.ts";
 import { line, metadataField, rules, timeAnswer } from "./fields.ts";
 import { nextCursor } from "./list-answer.ts";
@@ -26,6 +27,8 @@ const commonFields = {
       example: ["gpt-4o*"],
     }),
   metadata: metadataField.optional(),
+  limits: limitsField,
+  budget: budgetsField,
 } as const;
 
 /** A token to be. */
@@ -69,6 +72,8 @@ export const tokenSchema = z
     user_id: z.string().nullable(),
     allowed_models: z.array(z.string()).readonly().nullable(),
     metadata: z.record(z.string(), z.unknown()).readonly(),
+    limits: limitsAnswer,
+    budget: budgetsAnswer,
   })
   .openapi("Token");
 

@@ -50,10 +50,11 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
     "upstream gemini",
     "upstream openai",
     "sink otlp",
+    "sink store",
   ];
   const lines = stdout.trimEnd().split("\n");
   expect(lines.slice(0, -1).map((line) => /^ok {4}(.+?) {2,}/.exec(line)?.[1])).toEqual(names);
-  expect(lines.at(-1)).toBe("12 ok, 0 to look at, 0 failed");
+  expect(lines.at(-1)).toBe("13 ok, 0 to look at, 0 failed");
   expect(stdout).toMatch(/upstream openai +http:\S+ answers 200 \(DNS \d+ ms, TCP \d+ ms, HTTP \d+ ms\)/);
   expect(upstream.seen.map(({ method }) => method)).toEqual(["HEAD", "HEAD", "HEAD"]);
   expect(upstream.seen.filter(({ headers }) => headers.has("authorization") || headers.has("x-api-key"))).toEqual([]);

@@ -49,7 +49,7 @@ async function fail(...args: readonly string[]): Promise<readonly [code: number,
 test("people get tables and facts, and call projects by their names", async () => {
   const made = await read("project", "create", "--name", "search team", "--metadata", "owner=ada");
   expect(made).toMatch(
-    /^id +[0-9a-f-]{36}\nname +search team\nstate +active\nkeys +-\n[^]*metadata +owner ada\npolicy +-\nsettings +-\n$/,
+    /^id +[0-9a-f-]{36}\nname +search team\nstate +active\nkeys +-\n[^]*metadata +owner ada\npolicy +-\nsettings +-\nlimits +-\nbudgets +-\n$/,
   );
   expect(await read("project", "list", "--search", "search")).toMatch(
     /^id +name +state +keys for +created\n\S{36} +search team +active +- +\d{4}-\S+Z\n$/,
@@ -67,6 +67,50 @@ test("people get tables and facts, and call projects by their names", async () =
   expect(await read("token", "list", "--project", "search team")).toMatch(
     /^id +token +name +state +requests +expires +last used\n\S{36} +sk-weir-\.\.\.\w{4} +ci +active +0 of 10 +\S+Z +never\n$/,
   );
+}, 30_000);
+
+test("limits and budgets are said, shown with what is left, and taken away", async () => {
+  const bounds = [
+    "--requests-per-minute",
+    "60",
+    "--concurrent",
+    "0",
+    "--budget",
+    "25/month",
+    "--budget",
+    "$0.50/day,soft",
+  ];
+  const made = await read("project", "create", "--name", "bounded", ...bounds);
+  expect(made).toMatch(/\nlimits +requests per minute 60, concurrent unlimited\n/);
+  expect(made).toMatch(
+    /\nbudgets +\$0 of \$25 a month, renews \d{4}-\d\d-01T00:00:00Z; \$0 of \$0\.50 a day \(soft\), renews \S+T00:00:00Z\n/,
+  );
+  expect(await readJson("project", "update", "bounded", "--tokens-per-day", "9", "--budget", "5/total")).toMatchObject({
+    limits: { requests_per_minute: 60, tokens_per_day: 9 },
+    budget: [{ amount_usd: "5", period: "total", hard: true, renews_at: null }],
+  });
+  expect(await readJson("project", "update", "bounded", "--budget", "")).toMatchObject({ budget: [] });
+
+  const figures = ["--tokens-per-minute", "1000", "--requests-per-day", "7"];
+  const token = await readJson("token", "create", "--project", "bounded", ...figures, "--budget", "1/day");
+  expect(token).toMatchObject({
+    limits: { tokens_per_minute: 1000, requests_per_day: 7, concurrent: null },
+    budget: [{ amount_usd: "1", period: "day", spent_usd: "0", remaining_usd: "1" }],
+  });
+  const id = String(token["id"]);
+  expect(await read("token", "update", id, "--budget", "3/total,soft")).toMatch(
+    /\nbudgets +\$0 of \$3 in all \(soft\)\n/,
+  );
+  expect(await read("token", "get", id)).toMatch(/\nlimits +tokens per minute 1,000, requests per day 7\n/);
+  expect(await fail("token", "update", id, "--budget", "3 dollars")).toEqual([
+    2,
+    matching(/--budget must be such as 25\/month/),
+  ]);
+  expect(await fail("token", "update", id, "--budget", "1/day", "--budget", "2/day")).toEqual([
+    1,
+    matching(/one entry for each period/),
+  ]);
+  expect((await run("token", "update", id, "--concurrent", "-1")).code).toBe(2);
 }, 30_000);
 
 test("what can be said of a token is said, stays, and can be taken away", async () => {

@@ -53,7 +53,10 @@ test("beside a running server, dead letters are counted, listed, tried again and
   );
 
   const counts = { received: 3, delivered: 0, pending: 0, rejected: 3, dropped: {}, sampled_out: 0, lag_seconds: 0 };
-  expect((await ask(home, weir, "status"))["sinks"]).toEqual([{ name: "otlp", counts }]);
+  expect((await ask(home, weir, "status"))["sinks"]).toEqual([
+    { name: "otlp", counts },
+    { name: "store", counts: { ...counts, delivered: 3, rejected: 0 } },
+  ]);
   const { dead_letters: letters } = await ask(home, weir, "dead", "--sink", "otlp", "--limit", "2");
   expect(letters).toHaveLength(2);
   expect(letters).toMatchObject([
@@ -87,7 +90,7 @@ test("people get tables, and nothing is forgotten unless they say so", async () 
   const env = { DATA_DIR: weir.dataDir };
   const status = await home.weir(["outbox"], env);
   expect(status.stdout).toMatch(
-    /^sink +received +delivered +waiting +rejected [^]*\notlp +1 +0 +0 +1 +0 +0 +0 ms\n1 dead letter, /,
+    /^sink +received +delivered +waiting +rejected [^]*\notlp +1 +0 +0 +1 +0 +0 +0 ms\nstore +1 +1 +0 +0 [^]*\n1 dead letter, /,
   );
   expect((await home.weir(["outbox", "dead"], env)).stdout).toMatch(/\n\S+Z +otlp +[0-9a-f-]{36} +.*not to my taste/);
   const unasked = await home.weir(["outbox", "purge"], env);
@@ -103,7 +106,10 @@ test("a sink that the outbox doesn't know, and a limit that is none, are usage e
   await using weir = await startWeir();
   const env = { DATA_DIR: weir.dataDir };
   const unknown = await home.weir(["outbox", "retry", "--sink", "fil"], env);
-  expect([unknown.code, unknown.stderr]).toEqual([2, '--sink must be one of file, not "fil"; did you mean file?\n']);
+  expect([unknown.code, unknown.stderr]).toEqual([
+    2,
+    '--sink must be one of file, store, not "fil"; did you mean file?\n',
+  ]);
   const limit = await home.weir(["outbox", "dead", "--limit", "many"], env);
   expect([limit.code, limit.stderr]).toEqual([2, '--limit must be a number from 1 to 9999, not "many"\n']);
   const none = await home.weir(["outbox"]);

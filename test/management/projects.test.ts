@@ -63,7 +63,17 @@ onEachDatabase((test, makePlace) => {
         stream_error_event: null,
         on_disconnect: "drain",
         validate: null,
+        cache: null,
+        exchange_log: null,
       },
+      limits: {
+        requests_per_minute: null,
+        tokens_per_minute: null,
+        requests_per_day: null,
+        tokens_per_day: null,
+        concurrent: null,
+      },
+      budget: [],
     });
     expect(await get(stage, project.id)).toEqual(project);
     expect(made.text).not.toContain(key);
@@ -218,7 +228,7 @@ onEachDatabase((test, makePlace) => {
       metadata: Object.fromEntries(Array.from({ length: 51 }, (_, at) => [at, ""])),
     },
     "metadata that is too long": { name: "a", metadata: { a: "x".repeat(16_384) } },
-    "a setting that is none": { name: "a", settings: { exchange_log: "off" } },
+    "a setting that is none": { name: "a", settings: { exchange_logs: "off" } },
     "a setting of the wrong kind": { name: "a", settings: { validate: "yes" } },
     "a setting that can't be": { name: "a", settings: { stream_usage: "on" } },
     "a rule that is none": { name: "a", policy: { allowed_models: ["x"] } },

@@ -6,6 +6,7 @@ import { createManagement } from "../../src/management/management.ts";
 import type { ManagementParts } from "../../src/management/parts.ts";
 import { projectListSchema, projectSchema } from "../../src/management/project-schemas.ts";
 import { tokenListSchema, tokenSchema } from "../../src/management/token-schemas.ts";
+import { openAnswers } from "../exchange-answers.ts";
 import type { Place, Stores } from "../storage.ts";
 
 /** The operator's credential in these tests. */
@@ -71,6 +72,7 @@ export async function openStage(place: Place, more: Partial<ManagementParts> = {
   const clock = { now: Date.parse("2026-03-01T12:00:00Z") };
   const stores = await place.openStores({ now: () => clock.now });
   const faults: unknown[] = [];
+  let log: ReturnType<typeof openAnswers> | undefined;
   const parts: ManagementParts = {
     projects: stores.projects,
     tokens: stores.tokens,
@@ -102,6 +104,9 @@ export async function openStage(place: Place, more: Partial<ManagementParts> = {
       resume: (name) => Promise.resolve(name === "file"),
       replay: () => Promise.resolve(2),
       deadLetters: () => Promise.resolve([{ sink: "file", seq: 1, id: "an-exchange", reason: "too large", at: 0 }]),
+    },
+    exchanges: {
+      findLog: () => ({ keepsRows: true, ask: async (question) => (await (log ??= openAnswers(place))).ask(question) }),
     },
     trustedProxies: ["10.0.0.0/8"],
     now: () => clock.now,
@@ -150,7 +155,10 @@ export async function openStage(place: Place, more: Partial<ManagementParts> = {
       return readToken(await expectStatus(201, ask("POST", "/manage/tokens", body)));
     },
     audit: async () => (await stores.audit.list({}, { limit: 10_000 })).items.toReversed(),
-    [Symbol.asyncDispose]: () => management.close(),
+    async [Symbol.asyncDispose]() {
+      await management.close();
+      await (await log)?.[Symbol.asyncDispose]();
+    },
   };
 }
 

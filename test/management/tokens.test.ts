@@ -48,6 +48,14 @@ onEachDatabase((test, makePlace) => {
       user_id: "zoë",
       allowed_models: ["gpt-4o*"],
       metadata: { team: "search" },
+      limits: {
+        requests_per_minute: null,
+        tokens_per_minute: null,
+        requests_per_day: null,
+        tokens_per_day: null,
+        concurrent: null,
+      },
+      budget: [],
     });
     const { token, id } = made;
     const shown = `sk-weir-...${token.slice(-4)}`;
@@ -184,7 +192,7 @@ onEachDatabase((test, makePlace) => {
       { request_count: 0 },
       { max_requests: -1 },
       { is_active: "no" },
-      { limits: {} },
+      { limits: { requests: 1 } },
     ])
       expect(await faultOf(patch(stage, id, body))).toBe("400 body_invalid");
   });

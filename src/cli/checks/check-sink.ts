@@ -4,17 +4,18 @@ import { openSinks } from "../../telemetry/open-sinks.ts";
 import type { Finding } from "./check.ts";
 import { checkFolder } from "./check-folder.ts";
 
+type SinkAbout = Parameters<typeof openSinks>[1];
+
 const checkWithinMs = 10_000;
 
 /** Whether a sink can be reached and takes our credentials; it gets no record. */
-export async function checkSink(
-  choice: SinkChoice,
-  about: { readonly dataDir: string; readonly version: string },
-): Promise<Finding> {
+export async function checkSink(choice: SinkChoice, about: SinkAbout): Promise<Finding> {
   const name = `sink ${choice.name}`;
   const { path } = choice.values;
   // A server may be writing to a file, and opening one mends its last line.
   if (choice.name === "file" && typeof path === "string") return checkFolder(name, dirname(path), "FILE_EVENT_LOG");
+  // It lies beside what is looked at already: in the data folder, or in the database.
+  if (choice.name === "store") return { name, state: "ok", message: describeStore(about) };
   try {
     return { name, state: "ok", message: await askSink(choice, about) };
   } catch (error) {
@@ -22,10 +23,7 @@ export async function checkSink(
   }
 }
 
-async function askSink(
-  choice: SinkChoice,
-  about: { readonly dataDir: string; readonly version: string },
-): Promise<string> {
+async function askSink(choice: SinkChoice, about: SinkAbout): Promise<string> {
   const [opened] = await openSinks([choice], about);
   if (opened === undefined) return "nothing to deliver to";
   const { sink } = opened;
@@ -36,4 +34,9 @@ async function askSink(
   } finally {
     await sink.close?.();
   }
+}
+
+function describeStore({ exchangeLog: { database, keepsRows } }: SinkAbout): string {
+  const place = database.driver === "sqlite" ? database.path : "the database";
+  return `${place} gets ${keepsRows ? "exchanges and their sums" : "the sums of exchanges"}`;
 }

@@ -11,6 +11,8 @@ export type ManagementClient = {
   readonly manage: ReturnType<typeof hc<ManagementApi>>["manage"];
   /** Waits for an answer, and gives what it says where the API did what it was asked; throws a `ManageFault`. */
   readonly ask: <T>(sending: Promise<Answer>, shape: z.ZodType<T>) => Promise<T>;
+  /** Gives the bytes of an answer that goes on and on; throws a `ManageFault`. */
+  readonly follow: (path: string) => Promise<ReadableStream<Uint8Array>>;
 };
 
 /** What every answer of it is, whatever it says. */
@@ -21,6 +23,8 @@ export type ManagementClientParts = Connection & { readonly version: string };
 
 /** An audit of years may take so long to be looked through. Milliseconds. */
 const answersWithinMs = 120_000;
+/** How long an answer that goes on may take to begin. Milliseconds. */
+const beginsWithinMs = 10_000;
 
 const faultSchema = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
 
@@ -35,8 +39,9 @@ export function createManagementClient({
   const send = (input: string | URL | Request, init?: RequestInit) =>
     // Who follows a redirect would take the token there.
     fetch(input, { ...init, redirect: "manual", signal: AbortSignal.timeout(answersWithinMs) });
+  const headers = { authorization: `Bearer ${token}`, "x-weir-origin": "cli", "user-agent": `weir/${version}` };
   const { manage } = hc<ManagementApi>(baseUrl, {
-    headers: { authorization: `Bearer ${token}`, "x-weir-origin": "cli", "user-agent": `weir/${version}` },
+    headers,
     fetch: Object.assign(send, { preconnect: fetch.preconnect }),
   });
 
@@ -48,14 +53,31 @@ export function createManagementClient({
       if (read?.success) return read.data;
       throw readFault(answer, text);
     },
+    async follow(path) {
+      const leaving = new AbortController();
+      const timer = setTimeout(() => leaving.abort(), beginsWithinMs);
+      try {
+        const answer = await fetch(baseUrl + path, { headers, redirect: "manual", signal: leaving.signal });
+        if (answer.ok && answer.body) return answer.body;
+        throw readFault(answer, await answer.text());
+      } catch (error) {
+        throw error instanceof ManageFault ? error : unreachable(error);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
   };
+
+  function unreachable(error: unknown): ManageFault {
+    return new ManageFault(3, `${baseUrl} can't be reached (${describeFailure(error)}). ${advice}`, error);
+  }
 
   async function receive(sending: Promise<Answer>): Promise<{ readonly answer: Answer; readonly text: string }> {
     try {
       const answer = await sending;
       return { answer, text: await answer.text() };
     } catch (error) {
-      throw new ManageFault(3, `${baseUrl} can't be reached (${describeFailure(error)}). ${advice}`, error);
+      throw unreachable(error);
     }
   }
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { complain } from "../command.ts";
 import { formatTable } from "../format.ts";
 import { act, type Desk, type Shown } from "./act.ts";
+import { addBoundOptions, type BoundOptions, formatBudgets, formatLimits, readBounds } from "./bound-options.ts";
 import type { ManagementClient } from "./client.ts";
 import { ManageFault } from "./fault.ts";
 import { findProjectId } from "./find-project.ts";
@@ -30,11 +31,15 @@ export function addProjectCommands(manage: Command): void {
     .option("--search <text>", "only those whose name contains it")
     .action(act(list));
   addOn("get", "show a project, with its keys masked").action(act(get));
-  addKeyOptions(add("create", "create a project").requiredOption("--name <name>", "its name; no two have the same"))
+  addBoundOptions(
+    addKeyOptions(add("create", "create a project").requiredOption("--name <name>", "its name; no two have the same")),
+  )
     .option("--metadata <name=text>", "text of your own; again for more", collect)
     .addHelpText("after", keyHelp)
     .action(act(create));
-  addKeyOptions(addOn("update", "change a project; what isn't named stays").option("--name <name>", "its new name"))
+  addBoundOptions(
+    addKeyOptions(addOn("update", "change a project; what isn't named stays").option("--name <name>", "its new name")),
+  )
     .option("--remove-key <provider>", "take a provider's key away; again for more", collect)
     .option("--metadata <name=text>", "text of your own, in place of all that was there; again for more", collect)
     .addHelpText("after", keyHelp)
@@ -79,11 +84,11 @@ async function get({ api }: Desk<object>, project = ""): Promise<Shown> {
   return show(await api.ask(api.manage.projects[":id"].$get({ param: { id } }), shapes.project));
 }
 
-type Wanted = { readonly name?: string; readonly metadata?: readonly string[] };
+type Wanted = BoundOptions & { readonly name?: string; readonly metadata?: readonly string[] };
 
 async function create({ api, options, keys }: Desk<Wanted & { readonly name: string }>): Promise<Shown> {
   const { name, metadata } = options;
-  const json = { name, provider_keys: keys, ...readMetadata(metadata) };
+  const json = { name, provider_keys: keys, ...readMetadata(metadata), ...readBounds(options) };
   return show(await api.ask(api.manage.projects.$post({ json }), shapes.project));
 }
 
@@ -100,9 +105,10 @@ async function update(
     ...(name === undefined ? {} : { name }),
     ...(Object.keys(changed).length === 0 ? {} : { provider_keys: changed }),
     ...readMetadata(metadata),
+    ...readBounds(options),
   };
   if (Object.keys(json).length === 0)
-    throw new ManageFault(2, "Nothing is to be changed: give --name, a key, --remove-key or --metadata");
+    throw new ManageFault(2, "Nothing is to be changed: weir manage project update --help shows what can be");
   return show(await change(api, project, json));
 }
 
@@ -153,6 +159,8 @@ function show(project: Project): Shown {
     ["metadata", formatPairs(project.metadata)],
     ["policy", describeSet(project.policy)],
     ["settings", describeSet(project.settings)],
+    ["limits", formatLimits(project)],
+    ["budgets", formatBudgets(project)],
   ] as const;
   return { json: project, lines: formatFacts(facts) };
 }

@@ -8,6 +8,18 @@ const texts = z.record(z.string(), z.string());
 const time = z.string().nullable();
 const next = { next_cursor: z.string().nullable() };
 
+const limits = z.record(z.string(), z.number().nullable());
+
+const budget = z.array(
+  z.looseObject({
+    amount_usd: z.string(),
+    period: z.string(),
+    hard: z.boolean(),
+    spent_usd: z.string(),
+    renews_at: time,
+  }),
+);
+
 const project = z.looseObject({
   id: z.string(),
   name: z.string(),
@@ -19,6 +31,8 @@ const project = z.looseObject({
   metadata: texts,
   policy: z.record(z.string(), z.unknown()),
   settings: z.record(z.string(), z.unknown()),
+  limits,
+  budget,
 });
 
 const token = z.looseObject({
@@ -35,6 +49,8 @@ const token = z.looseObject({
   user_id: z.string().nullable(),
   allowed_models: z.array(z.string()).nullable(),
   metadata: texts,
+  limits,
+  budget,
 });
 
 const entry = z.looseObject({
@@ -61,6 +77,42 @@ const provider = z.looseObject({
 
 const setting = z.looseObject({ name: z.string(), value: z.string().nullable(), source: z.string() });
 
+const text = z.string().nullable();
+const count = z.number();
+
+const exchange = z.looseObject({
+  id: z.string(),
+  started_at: z.string(),
+  provider: text,
+  model: text,
+  method: z.string(),
+  path: z.string(),
+  status: z.number().nullable(),
+  outcome: z.string(),
+  cause: text,
+  cache: text,
+  duration_ms: count,
+  first_byte_ms: z.number().nullable(),
+  input_tokens: count,
+  output_tokens: count,
+  cost_nano_usd: text,
+  unpriced: z.boolean(),
+});
+
+const quantiles = z.looseObject({ p50: z.number().nullable(), p95: z.number().nullable() });
+
+const sums = z.looseObject({
+  requests: count,
+  errors: count,
+  cache_hits: count,
+  unpriced: count,
+  usage: z.record(z.string(), count),
+  cost_nano_usd: z.string(),
+  saved_nano_usd: z.string(),
+  latency_ms: quantiles,
+  first_byte_ms: quantiles,
+});
+
 /** Answers of the API by what they tell. */
 export const shapes = {
   project,
@@ -76,6 +128,18 @@ export const shapes = {
   check: z.looseObject({ ok: z.boolean(), checked: z.number(), broken_at: z.number().optional() }),
   providers: z.looseObject({ providers: z.array(provider) }),
   config: z.looseObject({ version: z.string(), settings: z.array(setting) }),
+  exchange,
+  exchanges: z.looseObject({ exchanges: z.array(exchange), ...next }),
+  event: z.looseObject({
+    id: z.string().optional(),
+    started_at: z.string().optional(),
+    method: z.string().optional(),
+    path: z.string().optional(),
+    dropped: z.number().optional(),
+  }),
+  exchangeFacts: z.looseObject({ id: z.string(), body_kept: z.boolean() }),
+  exchangeBody: z.looseObject({ id: z.string() }),
+  usage: z.looseObject({ usage: z.array(sums), start_time: z.string(), end_time: z.string() }),
   purged: z.looseObject({ deleted: z.number() }),
   nothing: z.undefined(),
 } as const;
@@ -88,6 +152,12 @@ export type Token = z.output<typeof token>;
 
 /** An entry of the audit as the API tells of it. */
 export type Entry = z.output<typeof entry>;
+
+/** An exchange as the API tells of it in lists. */
+export type Exchange = z.output<typeof exchange>;
+
+/** Sums of usage as the API tells of them. */
+export type Sums = z.output<typeof sums>;
 
 /** What of a project is to be different. */
 export type ProjectChange = InferRequestType<ManagementClient["manage"]["projects"][":id"]["$patch"]>["json"];

@@ -18,7 +18,7 @@ export function addSystemCommands(manage: Command): void {
     .description("the response cache")
     .command("purge")
     .description("forget answers")
-    .option("--method <method>", "with --url: of this method")
+    .option("--method <method>", "with --url: of this method; GET unless it says so")
     .option("--url <url>", "the answers to exactly this URL")
     .option("--prefix <prefix>", "the answers to URLs that begin so")
     .addOption(new Option("--project-id, --project <id or name>", "the answers to this project"))
@@ -52,8 +52,7 @@ async function purge({ api, options }: Desk<Purge>): Promise<Shown> {
   if (ways.length !== 1) throw new ManageFault(2, "Give one of --url, --prefix, --project and --all");
   if (method !== undefined && url === undefined) throw new ManageFault(2, "--method goes with --url");
   const json = {
-    ...(method === undefined ? {} : { method: method.toUpperCase() }),
-    ...(url === undefined ? {} : { url }),
+    ...(url === undefined ? {} : { method: (method ?? "GET").toUpperCase(), url }),
     ...(prefix === undefined ? {} : { prefix }),
     ...(project === undefined ? {} : { project_id: await findProjectId(api, project) }),
     ...(all === undefined ? {} : { all }),

@@ -2,6 +2,7 @@ import { isatty } from "node:tty";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { formatCount, formatNumberOf, formatTable } from "../format.ts";
 import { act, type Desk, type Shown } from "./act.ts";
+import { addBoundOptions, type BoundOptions, formatBudgets, formatLimits, readBounds } from "./bound-options.ts";
 import { addExpiryOptions, type ExpiryOptions, readExpiry, readTime } from "./expiry-options.ts";
 import { ManageFault } from "./fault.ts";
 import { findProjectId } from "./find-project.ts";
@@ -73,7 +74,7 @@ function projectOption(about: string): Option {
 }
 
 function addTokenOptions(command: Command): Command {
-  return command
+  return addBoundOptions(command)
     .option("--name <name>", "for you to know it by")
     .addOption(
       new Option("--max-requests <number>", "how many calls in its whole life; 0 is unlimited").argParser(readCount),
@@ -83,13 +84,14 @@ function addTokenOptions(command: Command): Command {
     .option("--metadata <name=text>", "text of your own; again for more", collect);
 }
 
-type Wanted = ExpiryOptions & {
-  readonly name?: string;
-  readonly maxRequests?: number;
-  readonly user?: string;
-  readonly allowedModel?: readonly string[];
-  readonly metadata?: readonly string[];
-};
+type Wanted = ExpiryOptions &
+  BoundOptions & {
+    readonly name?: string;
+    readonly maxRequests?: number;
+    readonly user?: string;
+    readonly allowedModel?: readonly string[];
+    readonly metadata?: readonly string[];
+  };
 
 async function create({ api, options }: Desk<Wanted & { readonly project: string }>): Promise<Shown> {
   const projectId = await findProjectId(api, options.project);
@@ -171,7 +173,8 @@ function agrees(project: string): boolean {
 }
 
 /** What the options say beside its life; an empty text is null. */
-function readFields({ name, maxRequests, user, allowedModel, metadata }: Wanted) {
+function readFields(options: Wanted) {
+  const { name, maxRequests, user, allowedModel, metadata } = options;
   const models = allowedModel?.filter((model) => model !== "");
   return {
     ...(name === undefined ? {} : { name: name || null }),
@@ -179,6 +182,7 @@ function readFields({ name, maxRequests, user, allowedModel, metadata }: Wanted)
     ...(user === undefined ? {} : { user_id: user || null }),
     ...(models === undefined ? {} : { allowed_models: models.length === 0 ? null : models }),
     ...readMetadata(metadata),
+    ...readBounds(options),
   };
 }
 
@@ -203,6 +207,8 @@ function describeToken(token: Token, note = ""): readonly string[] {
     ["last used", formatTime(token.last_used_at)],
     ["user", token.user_id ?? "-"],
     ["models", token.allowed_models?.join(", ") ?? "all"],
+    ["limits", formatLimits(token)],
+    ["budgets", formatBudgets(token)],
     ["metadata", formatPairs(token.metadata)],
     ["created", formatTime(token.created_at)],
   ]);

@@ -1,0 +1,81 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { isBudgetPeriod } from "../../domain/budget.ts";
+import { formatCount } from "../format.ts";
+import { ManageFault } from "./fault.ts";
+import { collect } from "./key-options.ts";
+import type { Project } from "./shapes.ts";
+import { formatTime } from "./words.ts";
+
+/** Options that say how much may be called and spent. */
+export type BoundOptions = {
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
+  readonly requestsPerDay?: number;
+  readonly tokensPerDay?: number;
+  readonly concurrent?: number;
+  /** `25/month` or `25/month,soft` each. */
+  readonly budget?: readonly string[];
+};
+
+type Bounds = Pick<Project, "limits" | "budget">;
+
+/** Adds them to a command. */
+export function addBoundOptions(command: Command): Command {
+  const figure = (name: string, about: string) => new Option(`--${name} <number>`, about).argParser(readFigure);
+  return command
+    .addOption(figure("requests-per-minute", "requests in any minute; 0 is unlimited"))
+    .addOption(figure("tokens-per-minute", "LLM tokens in any minute"))
+    .addOption(figure("requests-per-day", "requests in a day, in UTC"))
+    .addOption(figure("tokens-per-day", "LLM tokens in a day"))
+    .addOption(figure("concurrent", "requests that are under way at once"))
+    .option(
+      "--budget <usd/period>",
+      "what may be spent: 25/month, 5/day or 100/total, and 25/month,soft only warns; again for another period, in place of all that were there",
+      collect,
+    );
+}
+
+/** What they say; an empty budget takes all away. Throws a `ManageFault`. */
+export function readBounds(options: BoundOptions) {
+  const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay, concurrent, budget } = options;
+  const figures = {
+    ...(requestsPerMinute === undefined ? {} : { requests_per_minute: requestsPerMinute }),
+    ...(tokensPerMinute === undefined ? {} : { tokens_per_minute: tokensPerMinute }),
+    ...(requestsPerDay === undefined ? {} : { requests_per_day: requestsPerDay }),
+    ...(tokensPerDay === undefined ? {} : { tokens_per_day: tokensPerDay }),
+    ...(concurrent === undefined ? {} : { concurrent }),
+  };
+  return {
+    ...(Object.keys(figures).length === 0 ? {} : { limits: figures }),
+    ...(budget === undefined ? {} : { budget: budget.filter((written) => written !== "").map(readBudget) }),
+  };
+}
+
+/** Limits on one line; a dash where there are none. */
+export function formatLimits({ limits }: Bounds): string {
+  const set = Object.entries(limits).flatMap(([name, figure]) =>
+    figure === null ? [] : `${name.replaceAll("_", " ")} ${figure === 0 ? "unlimited" : formatCount(figure)}`,
+  );
+  return set.length === 0 ? "-" : set.join(", ");
+}
+
+/** Budgets with what is left of them, on one line; a dash where there are none. */
+export function formatBudgets({ budget }: Bounds): string {
+  const written = budget.map(({ amount_usd: amount, period, hard, spent_usd: spent, renews_at: renewsAt }) => {
+    const renews = renewsAt === null ? "" : `, renews ${formatTime(renewsAt)}`;
+    return `$${spent} of $${amount} ${period === "total" ? "in all" : `a ${period}`}${hard ? "" : " (soft)"}${renews}`;
+  });
+  return written.length === 0 ? "-" : written.join("; ");
+}
+
+function readFigure(written: string): number {
+  if (/^\d{1,16}$/.test(written) && Number.isSafeInteger(Number(written))) return Number(written);
+  throw new InvalidArgumentError("It must be a whole number; 0 is unlimited.");
+}
+
+function readBudget(written: string) {
+  const [, amount = "", period = "", kind = "hard"] = /^\$?([\d.]+)\/([a-z]+)(?:,(soft|hard))?$/.exec(written) ?? [];
+  if (!isBudgetPeriod(period))
+    throw new ManageFault(2, `--budget must be such as 25/month, 5/day or 100/total,soft, not "${written}"`);
+  return { amount_usd: amount, period, hard: kind === "hard" };
+}
