@@ -97,6 +97,14 @@ export const cases: readonly Case[] = [
     short: 3,
   },
   {
+    name: "limits",
+    title: "32 connections, answers of 2 KB, with and without limits and a budget",
+    load: calls(32),
+    columns: "calls",
+    variants: ["unbound", "bound"],
+    short: 3,
+  },
+  {
     name: "slow-reader",
     title: "a stream of 200 MB, read at 200 KB/s",
     load: slowReader,

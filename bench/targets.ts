@@ -122,6 +122,14 @@ const targets: readonly Target[] = [
     measure: ratio(["token", "token", "callsPerSecond"], ["token", "bare", "callsPerSecond"]),
   },
   {
+    text: "requests/s with limits and a budget",
+    unit: "× without",
+    ...atLeast,
+    value: 0.9,
+    floor: 0.75,
+    measure: ratio(["limits", "bound", "callsPerSecond"], ["limits", "unbound", "callsPerSecond"]),
+  },
+  {
     text: "p99 with a hung sink",
     unit: "× a well one's",
     ...atMost,

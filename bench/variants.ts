@@ -1,5 +1,5 @@
 import type { Launch, Place, SharedPorts } from "./launch.ts";
-import { benchManagementToken, mintToken } from "./mint-token.ts";
+import { benchManagementToken, mintBoundToken, mintToken } from "./mint-token.ts";
 import { launchNginx } from "./nginx.ts";
 import { launchWeir } from "./weir.ts";
 
@@ -28,6 +28,12 @@ const toFile = (place: Place) => ({
   FILE_EVENT_LOG: `${place.dir}/exchanges.jsonl`,
 });
 
+const withToken = (place: Place) => ({
+  ...toFile(place),
+  AUTH_MODE: "token",
+  MANAGEMENT_TOKEN: benchManagementToken,
+});
+
 const toLangfuse = (port: (ports: SharedPorts) => number) => (place: Place) => ({
   LOG_LEVEL: "warn",
   SINKS: "langfuse",
@@ -44,7 +50,23 @@ export const variants: readonly Variant[] = [
     name: "token",
     about: "the same, for consumers with a token",
     launch: launchWeir(() => ({ ...quiet, AUTH_MODE: "token", MANAGEMENT_TOKEN: benchManagementToken })),
-    obtainCredential: mintToken,
+    obtainCredential: (url) => mintToken(url),
+    onRequest: true,
+  },
+  {
+    name: "unbound",
+    about: "Weir with durable telemetry, for consumers with a token",
+    launch: launchWeir(withToken),
+    obtainCredential: (url) => mintToken(url),
+    records: true,
+    onRequest: true,
+  },
+  {
+    name: "bound",
+    about: "the same, with limits and a budget",
+    launch: launchWeir(withToken),
+    obtainCredential: mintBoundToken,
+    records: true,
     onRequest: true,
   },
   {
