@@ -7,7 +7,8 @@ export type Cors = {
 };
 
 const ofAnswers = /^access-control-/;
-const exposed = /^(?:x-weir-|x-ratelimit-|x-llm-)|^(?:x-request-id|request-id|retry-after|server-timing)$/;
+const exposed =
+  /^(?:x-weir-|x-ratelimit-|x-budget-|x-llm-|x-proxy-cache)|^(?:x-request-id|request-id|retry-after|server-timing|age|cache-status)$/;
 
 /** Creates the rules for a list of origins. */
 export function createCors(allowedOrigins: readonly string[]): Cors {

@@ -10,11 +10,11 @@ const start = Date.parse("2026-03-01T12:00:00Z");
 const everything = { kind: "list", filter: {}, page: { limit: 100 } } as const;
 
 /** Threads as the program starts them, counted. */
-function countThreads(file = "exchange-desk-worker.ts") {
+function countThreads(file = new URL("exchange-desk-worker.ts", import.meta.url).href) {
   const workers: Worker[] = [];
   let ended = 0;
   const createWorker = () => {
-    const worker = new Worker(join(import.meta.dir, file));
+    const worker = new Worker(file);
     worker.addEventListener("close", () => (ended += 1));
     workers.push(worker);
     return worker;
@@ -91,7 +91,7 @@ test("an answer that takes too long is given up with its thread, and the questio
   await using place = await makeSqlitePlace();
   await writeExchanges(place, [exchangeAt(start)]);
   const real = countThreads();
-  const silent = countThreads("../../test/telemetry/silent-worker.ts");
+  const silent = countThreads(new URL("../../test/telemetry/silent-worker.ts", import.meta.url).href);
   const desk = openExchangeDesk({
     settings: logOf(place),
     createWorker: () => (silent.workers.length === 0 ? silent.createWorker() : real.createWorker()),

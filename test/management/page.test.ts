@@ -99,7 +99,8 @@ test("the commands that it shows are taken", async () => {
   }
 });
 
-const expected = /^(?:project|token|audit_entry|sink)_not_found$|^method_not_allowed$|^cache_off$/;
+const expected =
+  /^(?:project|token|audit_entry|exchange|sink)_not_found$|^telemetry_unavailable$|^method_not_allowed$|^cache_off$/;
 
 /** As much of an element as the page uses. */
 class FakeElement {
