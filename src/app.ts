@@ -148,6 +148,7 @@ export async function openApp({
     onPriceFault: (error) => trouble(error, "the fetched price data can't be read, and the bundled data holds"),
     onDenied: (arrival, refusal) => control.deny(arrival, refusal, addressOf(arrival)),
     breakOff: (request) => server.breakOff(request),
+    isWatched: live.isWatched,
     onBegin(beginning) {
       log.debug(beginning, "exchange began");
       if (live.isWatched()) live.started({ ...beginning, startedAt: clock.now() });

@@ -49,6 +49,8 @@ export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault" | "onDenie
     readonly limiter: Limiter;
     readonly averages: OutputAverages;
     readonly settling: Settling;
+    /** Somebody follows exchanges as they begin and end. */
+    readonly isWatched: () => boolean;
     readonly onPriceFault: (error: unknown) => void;
     /** Where answers are kept; absent where none are. */
     readonly cache?: { readonly store: CacheStore; readonly counts: CacheCounts } | undefined;
@@ -75,6 +77,7 @@ export async function createDataPlane(
 ): Promise<DataPlane> {
   const { clock, hand, underWay, tokens } = parts;
   const keepBytes = telemetry.enabled ? telemetry.maxBodyBytes : 0;
+  const logsBeginnings = log.level === "debug" || log.level === "trace";
   const book = await openPriceBook({ ...prices, onFault: parts.onPriceFault });
   const recorder = createRecorder({ hand, underWay, clock, keepBytes });
   const cors = createCors(settings.corsAllowedOrigins);
@@ -132,7 +135,8 @@ export async function createDataPlane(
         countHit: tokens.countHit,
         patienceMs: settings.proxyTimeoutMs || longestWaitMs,
       }),
-    onBegin: log.level === "debug" || log.level === "trace" ? onBegin : undefined,
+    onBegin,
+    tellsBeginnings: () => logsBeginnings || parts.isWatched(),
     onFault,
     onDenied: parts.onDenied,
   });

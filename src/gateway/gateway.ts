@@ -49,8 +49,10 @@ export type GatewayParts = {
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
   readonly underWay: Pick<UnderWay, "begin">;
-  /** Gets each exchange as it begins, for the log; absent where no log would write it. */
-  readonly onBegin?: ((beginning: Beginning) => void) | undefined;
+  /** Gets each exchange as it begins, for the log and who follows them. */
+  readonly onBegin: (beginning: Beginning) => void;
+  /** Whether anybody wants to hear of it. */
+  readonly tellsBeginnings: () => boolean;
   /** Gets each call that was not let in, for the audit. */
   readonly onDenied: (arrival: Arrival, refusal: Refusal) => void;
   /** Gets what nobody expected, with its cause, for the log. */
@@ -65,7 +67,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     const preflight = request.method === "OPTIONS" && cors.preflight(request.headers);
     if (preflight) return preflight;
     const arrival = readArrival(request, parts.underWay.begin(request), clock);
-    if (onBegin) onBegin(describe(arrival));
+    if (parts.tellsBeginnings()) onBegin(describe(arrival));
     const origin = arrival.headers["origin"];
     return origin === undefined ? carry(arrival) : carry(arrival).then((answer) => allow(answer, origin));
   };

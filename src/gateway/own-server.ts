@@ -36,6 +36,8 @@ function open({ host, port, findOwn, reusePort }: OwnServerParts): OwnServer {
     port,
     reusePort,
     development: false,
+    // A slow answer of the database is none that hangs. Seconds.
+    idleTimeout: 75,
     fetch: (request, listener) =>
       findOwn(request)?.(request, () => listener.requestIP(request)?.address ?? "") ?? notFound(),
     error: () => Response.json({ error: { message: "The gateway failed.", code: "internal_error" } }, { status: 500 }),
