@@ -27,6 +27,7 @@ import { createOutputAverages } from "./limits/output-averages.ts";
 import { createLazyManagement } from "./management/lazy-management.ts";
 import { findPriceFileChange } from "./prices/price-file.ts";
 import { openExchangeDesk } from "./telemetry/exchange-desk.ts";
+import { createLazyUsage } from "./telemetry/lazy-usage.ts";
 import { createLive } from "./telemetry/live.ts";
 import { createProcessMetrics } from "./telemetry/process-metrics.ts";
 import type { WorkerSettings } from "./telemetry/protocol.ts";
@@ -89,17 +90,18 @@ export async function openApp({
   let findClientAddress = createClientAddress(config.trustedProxies);
   let findUserBudgets = createUserBudgets(config.budgets.users);
   const live = createLive({ onWatched: (watched) => telemetry?.watch(watched) });
-  const settling = createSettling(clock.elapsed, config.telemetry.enabled);
-  const telemetry = config.telemetry.enabled
-    ? await openTelemetry({
-        settings: await workerSettings(config, version),
-        createWorker,
-        onEnded: (exchanges) => live.ended(exchanges),
-        onSettled: settling.settle,
-        onTrouble: (about, phrase) => log.error(about, phrase),
-      })
-    : undefined;
+  const settling = createSettling(clock.elapsed);
+  const openReader = async () =>
+    openTelemetry({
+      settings: await workerSettings(config, version),
+      createWorker,
+      onEnded: (exchanges) => live.ended(exchanges),
+      onSettled: settling.settle,
+      onTrouble: (about, phrase) => log.error(about, phrase),
+    });
+  const telemetry = config.telemetry.enabled ? await openReader() : undefined;
   const trouble = createTroubleLog(log, clock.elapsed);
+  const usage = createLazyUsage(openReader, (error) => trouble(error, "what calls took could not be read"));
   const control = await openControl({
     config: config.control,
     budgets: config.budgets,
@@ -108,7 +110,7 @@ export async function openApp({
     clock,
     trouble,
   });
-  const hand: Hand = telemetry?.hand ?? (() => undefined);
+  const hand: Hand = telemetry?.hand ?? usage.hand;
   const reachability = createReachability(clock.elapsed);
   const underWay = createUnderWay({
     elapsed: clock.elapsed,
@@ -248,7 +250,13 @@ export async function openApp({
     const next = await createDataPlane(settings, parts);
     const about = { config: settings, version, health, telemetry: questions, cors: next.cors };
     const isReady = () => control.findStore() !== undefined;
-    const pages = createStatusPages({ ...about, isReady, isDatabaseAlive: control.isAlive, draining: () => draining });
+    const pages = createStatusPages({
+      ...about,
+      isReady,
+      isDatabaseAlive: control.isAlive,
+      redisState: limiter.redisState,
+      draining: () => draining,
+    });
     const allPaths = createOwnPaths(pages, management.answer);
     if (!settings.control.listen) return { plane: next, ownPaths: allPaths, managementPaths: allPaths };
     const open = Object.entries(pages).filter(([path]) => !path.startsWith(settings.metrics.path));
@@ -295,6 +303,7 @@ export async function openApp({
     processMetrics.stop();
     const [pending] = await Promise.all([
       telemetry?.close(lifecycle.flushTimeoutMs) ?? 0,
+      usage.close(),
       server.end(lifecycle.flushTimeoutMs),
       managementServer?.end(),
     ]);

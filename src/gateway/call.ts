@@ -45,15 +45,20 @@ export class ConsumerLeft extends Error {
 /** A body of up to this many bytes is one read: it fits into what a socket takes at once. */
 const oneRead = 65_536;
 
-/**
- * Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`.
- * Where `tooLargeToHold` is given, a body of whatever type is held whole, and a larger one is refused with that.
- */
+/** What has to be known of a body beside what its own type asks for. */
+export type BodyNeeds = {
+  /** A body of whatever type is held whole, and a larger one is refused with this. */
+  readonly tooLargeToHold?: (() => Refusal) | undefined;
+  /** A body that may be JSON though its type doesn't say so is held whole, where it isn't too large. */
+  readonly guesses?: boolean;
+};
+
+/** Reads a request's body as far as it has to be looked into; throws a `Refusal`, or `ConsumerLeft`. */
 export async function readCall(
   arrival: Arrival,
   leave: Leave,
   limits: CallLimits,
-  tooLargeToHold?: () => Refusal,
+  { tooLargeToHold, guesses = false }: BodyNeeds = {},
 ): Promise<Call> {
   const { headers } = arrival;
   const size = readSize(headers, limits);
@@ -61,7 +66,8 @@ export async function readCall(
   const isLarge = (size ?? 0) > limits.maxInspectBytes;
   if (isLarge && tooLargeToHold) throw tooLargeToHold();
   const json = isJson(headers["content-type"]);
-  if (isLarge || (!json && !tooLargeToHold)) return createCall(arrival, leave, readStream(arrival, limits, []));
+  const held = json || tooLargeToHold !== undefined || (guesses && mayBeJson(headers["content-type"]));
+  if (isLarge || !held) return createCall(arrival, leave, readStream(arrival, limits, []));
   const body =
     size === undefined || size > oneRead
       ? await readChunks(arrival, limits, tooLargeToHold)
@@ -96,6 +102,11 @@ function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route
 /** Whether a content type says JSON. */
 export function isJson(type: string | undefined): boolean {
   return type !== undefined && /^\s*application\/(?:[\w.+-]+\+)?json\b/i.test(type);
+}
+
+/** Some providers read JSON of any type but those that are something else for sure. */
+function mayBeJson(type: string | undefined): boolean {
+  return !/^\s*(?:multipart|image|audio|video|font)\//i.test(type ?? "");
 }
 
 /** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */

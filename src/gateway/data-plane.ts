@@ -77,9 +77,11 @@ export async function createDataPlane(
 ): Promise<DataPlane> {
   const { clock, hand, underWay, tokens } = parts;
   const keepBytes = telemetry.enabled ? telemetry.maxBodyBytes : 0;
+  /** What a metered call took is read in any case. */
+  const meterBytes = telemetry.maxBodyBytes;
   const logsBeginnings = log.level === "debug" || log.level === "trace";
   const book = await openPriceBook({ ...prices, onFault: parts.onPriceFault });
-  const recorder = createRecorder({ hand, underWay, clock, keepBytes });
+  const recorder = createRecorder({ hand, underWay, clock, keepBytes, meterBytes });
   const cors = createCors(settings.corsAllowedOrigins);
   const entrance = {
     ...settings,
@@ -108,6 +110,7 @@ export async function createDataPlane(
     recorder,
     clock,
     keepBytes,
+    meterBytes,
     ...settings,
     idleMs: settings.streamIdleTimeoutMs,
     breakOff,
@@ -140,5 +143,5 @@ export async function createDataPlane(
     onFault,
     onDenied: parts.onDenied,
   });
-  return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, keepBytes, relays }) };
+  return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, keepBytes, meterBytes, relays }) };
 }

@@ -87,8 +87,11 @@ export function createGateway(parts: GatewayParts): Gateway {
       const grant = (seen.grant = admitted instanceof Promise ? await admitted : admitted);
       const rules = findRules(route, grant);
       if (rules) checkPolicyHead(rules, arrival, route.path);
-      const tooLarge = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
-      const read = await readCall(arrival, { route, grant }, limits, tooLarge);
+      const tooLargeToHold = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
+      const read = await readCall(arrival, { route, grant }, limits, {
+        tooLargeToHold,
+        guesses: toll.concerns(grant.pass),
+      });
       seen.body = read.body;
       if (rules) checkPolicyBody(rules, read, limits.maxInspectBytes);
       parts.validate(read);

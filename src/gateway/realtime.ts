@@ -45,6 +45,7 @@ export type RealtimeParts = ConnectWatchParts & {
   /** Those that are open; `leave` lets one go with 1001 as soon as it is between answers. */
   readonly relays: Set<SocketRelay>;
   readonly keepBytes: number;
+  readonly meterBytes: number;
   readonly anthropicVersion: string;
   readonly propagateTrace: boolean;
   readonly maxWsMessageBytes: number;
@@ -144,6 +145,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       hand: parts.hand,
       clock,
       keepBytes: parts.keepBytes,
+      meterBytes: parts.meterBytes,
     };
     return leave.route.dialect.name === "openai-responses"
       ? createResponseExchanges(socket)

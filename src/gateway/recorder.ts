@@ -48,15 +48,18 @@ export type RecorderParts = {
   readonly hand: Hand;
   readonly underWay: Pick<UnderWay, "end">;
   readonly clock: Clock;
+  /** What each side's body may keep, and that of a call that has taken of limits or budgets. */
   readonly keepBytes: number;
+  readonly meterBytes: number;
 };
 
-/** Creates the recorder; `keepBytes` is what each side's body may keep. */
-export function createRecorder({ hand, underWay, clock, keepBytes }: RecorderParts): Recorder {
+/** Creates the recorder. */
+export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }: RecorderParts): Recorder {
   return {
     ended(call, answer, { end, kept, firstByteAt, chunks }) {
       const { headers, sentAt } = answer;
       const capture = createCapture(call, call, call.body, endings[end.kind](answer.status));
+      if (call.ticket) capture.request = readKept(call.body, meterBytes);
       capture.responseType = headers.get("content-type") ?? undefined;
       capture.responseEncoding = headers.get("content-encoding") ?? undefined;
       capture.upstreamRequestId = headers.get("x-request-id") ?? headers.get("request-id") ?? undefined;

@@ -20,6 +20,8 @@ export type RespondParts = {
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly keepBytes: number;
+  /** The same for calls that have taken of limits or budgets. */
+  readonly meterBytes: number;
   readonly idleMs: number;
   /** Whether the upstream is read on after its consumer left, and for how long. */
   readonly onDisconnect: "cancel" | "drain";
@@ -47,7 +49,7 @@ export function createRespond(parts: RespondParts): Respond {
       }
       case "whole": {
         if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
-        const kept = keepWhole(body.bytes, parts.keepBytes);
+        const kept = keepWhole(body.bytes, bytesToKeep(call));
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
         return whenDurable(durable, new Response(body.bytes, { status, headers }), call);
       }
@@ -61,6 +63,10 @@ export function createRespond(parts: RespondParts): Respond {
       }
     }
   };
+
+  function bytesToKeep({ ticket }: Call): number {
+    return ticket ? parts.meterBytes : parts.keepBytes;
+  }
 
   function addUsageHeaders(headers: Headers, call: Call, answer: Answer, bytes: Uint8Array): void {
     const usage = parts.usageHeaders?.(call, answer, bytes) ?? {};
@@ -87,7 +93,7 @@ export function createRespond(parts: RespondParts): Respond {
   }
 
   function createDown(call: Call, answer: Answer, reader: ChunkReader, filtered: boolean): ReadableStream<Uint8Array> {
-    const kept = createKept(parts.keepBytes);
+    const kept = createKept(bytesToKeep(call));
     let firstByteAt: number | undefined;
     return createTap({
       reader,

@@ -11,8 +11,8 @@ export type Settling = {
 /** An answer that nobody has read by then (its record was dropped) stands as it was estimated. Milliseconds. */
 const waitMs = 60_000;
 
-/** Creates it; without `settles` nobody reads answers, and every estimate stands. */
-export function createSettling(elapsed: () => number, settles: boolean): Settling {
+/** Creates it. */
+export function createSettling(elapsed: () => number): Settling {
   /** In the order in which they ended. */
   const waiting = new Map<
     string,
@@ -22,7 +22,6 @@ export function createSettling(elapsed: () => number, settles: boolean): Settlin
 
   return {
     await(id, settle) {
-      if (!settles) return settle(undefined);
       waiting.set(id, { since: elapsed(), settle });
       timer ??= setTimeout(giveUp, waitMs);
       timer.unref();

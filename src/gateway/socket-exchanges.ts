@@ -29,6 +29,7 @@ export type SocketExchangesParts = {
   readonly hand: Hand;
   readonly clock: Clock;
   readonly keepBytes: number;
+  readonly meterBytes: number;
 };
 
 type Exchange = {
@@ -86,8 +87,8 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       ticket,
       startedAt: clock.now(),
       started: clock.elapsed(),
-      request: createKept(parts.keepBytes),
-      response: createKept(parts.keepBytes),
+      request: createKept(ticket ? parts.meterBytes : parts.keepBytes),
+      response: createKept(ticket ? parts.meterBytes : parts.keepBytes),
     };
     if (frame) exchange.request.add(frame);
     return exchange;
@@ -122,8 +123,8 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
     ticket,
     startedAt: clock.now(),
     started: clock.elapsed(),
-    request: createKept(parts.keepBytes),
-    response: createKept(parts.keepBytes),
+    request: createKept(ticket ? parts.meterBytes : parts.keepBytes),
+    response: createKept(ticket ? parts.meterBytes : parts.keepBytes),
   };
   return {
     fromConsumer: (frame) => keepLine(exchange.request, frame),

@@ -30,6 +30,7 @@ async function readHealth(telemetry: "on" | "off", answer: OutboxStatus | undefi
     draining: () => false,
     isReady: () => true,
     isDatabaseAlive: () => Promise.resolve(true),
+    redisState: () => undefined,
   });
   return (await pages["/health"]?.(new Request("http://127.0.0.1/health"), () => "127.0.0.1"))?.json();
 }

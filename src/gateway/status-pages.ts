@@ -24,6 +24,8 @@ export type StatusPagesParts = {
   readonly isReady: () => boolean;
   /** Whether the database answers. */
   readonly isDatabaseAlive: () => Promise<boolean>;
+  /** Whether Redis counts the rate limits; `undefined` where it isn't asked to. */
+  readonly redisState: () => "up" | "down" | undefined;
 };
 
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
@@ -36,6 +38,7 @@ export function createStatusPages({
   draining,
   isReady,
   isDatabaseAlive,
+  redisState,
 }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
   const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
@@ -71,8 +74,9 @@ export function createStatusPages({
   async function readHealth(): Promise<Response> {
     const [upstream, status, alive] = await Promise.all([readUpstreams(), telemetry.status(), isDatabaseAlive()]);
     const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? config.telemetry.enabled;
+    const redis = redisState();
     return Response.json({
-      status: failing || !alive || isAnyUnreachable(upstream) ? "degraded" : "ok",
+      status: failing || !alive || redis === "down" || isAnyUnreachable(upstream) ? "degraded" : "ok",
       timestamp: new Date().toISOString(),
       version,
       providers: Object.fromEntries(
@@ -87,6 +91,13 @@ export function createStatusPages({
         durability: config.telemetry.durability,
       },
       database: { driver: config.control.database.driver, status: alive ? "ok" : "unreachable" },
+      ...(redis && {
+        limits: {
+          backend: "redis",
+          status: redis === "up" ? "ok" : "unreachable",
+          on_failure: config.limits.onFailure,
+        },
+      }),
       ...(config.telemetry.enabled ? { telemetry: status ? writeStatus(status) : { status: "no_answer" } } : {}),
     });
   }

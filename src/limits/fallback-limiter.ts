@@ -1,4 +1,4 @@
-import type { Limiter, Verdict } from "./limiter.ts";
+import type { Hold, Limiter, Verdict } from "./limiter.ts";
 import type { RedisLimiter } from "./redis-limiter.ts";
 
 /** What becomes of calls while Redis can't be asked: each process counts by itself, none is counted, or none passes. */
@@ -72,7 +72,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
           wait(giveUp);
           redis.reserve(id, demands, cost).then(
             (verdict) => {
-              if (hear(giveUp)) resolve(verdict);
+              if (hear(giveUp)) resolve(onFailure === "local" ? countHereToo(verdict, id, demands, cost) : verdict);
               else if (verdict.kind === "passed") verdict.hold.giveBack();
             },
             (error: unknown) => {
@@ -105,6 +105,13 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
       case "closed":
         return { kind: "unavailable" };
     }
+  }
+
+  /** What passed counts here too, so that this process knows its own share when Redis goes. */
+  function countHereToo(verdict: Verdict, ...call: Parameters<Limiter["reserve"]>): Verdict {
+    const here = verdict.kind === "passed" ? local.reserve(...call) : undefined;
+    if (verdict.kind !== "passed" || here instanceof Promise || here?.kind !== "passed") return verdict;
+    return { ...verdict, hold: joinHolds(verdict.hold, here.hold) };
   }
 
   function wait(giveUp: () => void): void {
@@ -193,4 +200,21 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     }, beatMs);
     beat.unref();
   }
+}
+
+function joinHolds(one: Hold, other: Hold): Hold {
+  return {
+    ended() {
+      one.ended();
+      other.ended();
+    },
+    giveBack() {
+      one.giveBack();
+      other.giveBack();
+    },
+    settle(tokens) {
+      one.settle(tokens);
+      other.settle(tokens);
+    },
+  };
 }

@@ -172,7 +172,9 @@ function readCost(
       return { unpriced: true };
     case "free":
       // Work that nobody counted (audio is billed by its length) has a price that nobody knows.
-      return outcome === "answered" && !isError(status) && !isCounted(usage) ? { unpriced: true } : {};
+      return outcome === "answered" && !isError(status) && !isCounted(usage) && !saysNoTokens(usage)
+        ? { unpriced: true }
+        : {};
   }
 }
 
@@ -187,6 +189,16 @@ function isPartlyCounted({ usage, output }: Work): boolean {
 
 function isError(status = 200): boolean {
   return status >= 400;
+}
+
+/** Only who counts in LLM tokens can say that there were none: sound is billed by the second. */
+function saysNoTokens({ source, raw }: Usage): boolean {
+  return (
+    source === "provider" &&
+    typeof raw === "object" &&
+    raw !== null &&
+    Object.keys(raw).some((name) => /token/i.test(name))
+  );
 }
 
 function isCounted({ total, requests = 0 }: Usage): boolean {

@@ -1,4 +1,5 @@
 import type { FromWorker, ToWorker } from "./protocol.ts";
+import { openUsageWork } from "./usage-work.ts";
 import { openTelemetryWork, type TelemetryWork } from "./work.ts";
 
 declare const self: Worker;
@@ -34,7 +35,9 @@ function createReceiver(
 
   async function open({ settings }: Extract<ToWorker, { kind: "open" }>): Promise<void> {
     try {
-      work = await openTelemetryWork(settings, (exchanges) => tell({ kind: "ended", exchanges }));
+      work = settings.telemetry.enabled
+        ? await openTelemetryWork(settings, (exchanges) => tell({ kind: "ended", exchanges }))
+        : await openUsageWork(settings);
       tell({ kind: "opened" });
     } catch (error) {
       tell({ kind: "fault", message: error instanceof Error ? error.message : String(error) });

@@ -1,4 +1,4 @@
-import { expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { z } from "zod";
 import { needs } from "../needs.ts";
 import { findRedis, startRedis, whatRedisNeeds } from "../redis.ts";
@@ -164,3 +164,53 @@ async function timed(one: () => Promise<unknown>): Promise<number> {
 function median(values: readonly number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
+
+describe("one process, which has let a minute's calls through", () => {
+  async function openFull() {
+    const redis = await startRedis();
+    const provider = openProvider();
+    const env = { ...envOf(provider.url), REDIS_URL: redis.url };
+    const weir = await startWeir({ env, files: { "weir.yaml": "limits: { requests_per_minute: 10 }" } });
+    const token = await openManage(() => weir.url).mint();
+    const call = () => ask(weir.url, { token });
+    expect(countOf(await askInTurn(12, call), "200")).toBe(10);
+    return {
+      redis,
+      weir,
+      call,
+      async [Symbol.asyncDispose]() {
+        await weir[Symbol.asyncDispose]();
+        await provider[Symbol.asyncDispose]();
+        await redis[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  run(
+    "lets no more through because it was busy for a moment, while Redis was there",
+    async () => {
+      await using stage = await openFull();
+      for (let each = 0; each < 20; each += 1) {
+        const call = stage.call();
+        await Bun.sleep(each % 4);
+        stage.weir.signal("SIGSTOP");
+        await Bun.sleep(40);
+        stage.weir.signal("SIGCONT");
+        expect((await call).told).toBe(limited);
+      }
+    },
+    20_000,
+  );
+
+  run(
+    "lets no more through when Redis goes away: its own count has them",
+    async () => {
+      await using stage = await openFull();
+      stage.redis.freeze();
+      expect(new Set(await askInTurn(10, stage.call))).toEqual(new Set([limited]));
+      stage.redis.thaw();
+      expect(new Set(await askInTurn(10, stage.call))).toEqual(new Set([limited]));
+    },
+    20_000,
+  );
+});
