@@ -2,6 +2,7 @@ import type { Setting } from "../lib/setting.ts";
 import { checkNames } from "./check-names.ts";
 import type { Config } from "./config.ts";
 import { readDotenv } from "./dotenv.ts";
+import { hasBounds } from "../domain/limits.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
 import { metricsSettings } from "./log-settings.ts";
 import { createLookup, type Lookup, type Texts } from "./lookup.ts";
@@ -68,18 +69,23 @@ function read(sources: ConfigSources, registry: Registry, report: Report): Confi
   const control = readControl(lookup, dataDir, report);
   const redis = readRedis(lookup, report);
   const file = sources.files?.yaml?.path ?? "weir.yaml";
+  const limits = readLimits({ lookup, yaml, file, redis }, report);
+  const processes = workers === "auto" ? processors : workers;
+  const isOneOfMany = processes > 1 || control.database.driver === "postgres";
+  if (isOneOfMany && limits.backend === "memory" && hasBounds(limits.rules))
+    report.warn("Each process counts rate limits by itself: set REDIS_URL to have them counted together");
   return {
     ...address,
     dataDir,
     gateway,
     telemetry: readTelemetry({ lookup, registry, dataDir, database: control.database }, report),
     log: readLog(lookup, terminal, report),
-    lifecycle: { ...lifecycle, workers: workers === "auto" ? processors : workers },
+    lifecycle: { ...lifecycle, workers: processes },
     metrics: token === undefined ? metrics : { ...metrics, token },
     trustedProxies,
     control,
     redis,
-    limits: readLimits({ lookup, yaml, file, redis }, report),
+    limits,
     budgets: readBudgets(lookup, file, report),
     cache: readCache(lookup, redis?.url, report),
     prices: readPrices(

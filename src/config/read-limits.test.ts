@@ -185,3 +185,15 @@ test("figures change while a process runs, and where they are counted doesn't", 
     limits: { backend: "redis", onFailure: "local", rules: { base: { requestsPerMinute: 2 } } },
   });
 });
+
+test("one of several processes that count by themselves is told so, where anything is bounded", () => {
+  const warned = (env: Env) => {
+    const result = readConfig(sourcesOf(env));
+    return result.warnings.filter((warning) => warning.startsWith("Each process counts")).length;
+  };
+  const bound = { REQUESTS_PER_MINUTE: "5" };
+  expect(warned({ ...bound, WEIR_WORKERS: "2" })).toBe(1);
+  expect(warned({ ...bound, DB_DRIVER: "postgres", DATABASE_URL: "postgres://db/weir" })).toBe(1);
+  for (const env of [bound, { WEIR_WORKERS: "2" }, { ...bound, WEIR_WORKERS: "2", REDIS_URL: "redis://r" }])
+    expect(warned(env)).toBe(0);
+});

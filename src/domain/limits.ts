@@ -28,3 +28,14 @@ export type LimitRules = {
   /** Whether a request that alone is more than a whole window may pass where nothing else was in it. */
   readonly optimisticFirst: boolean;
 };
+
+/** Whether these figures bound anything. */
+export function boundsAnything(figures: LimitFigures): boolean {
+  return Object.values(figures).some((figure) => figure !== undefined && figure > 0);
+}
+
+/** Whether an operator's rules bound anything, whatever tokens and projects bring. */
+export function hasBounds({ base, global, perAddress, overrides }: LimitRules): boolean {
+  const named = Object.values(overrides).flatMap((those) => Object.values(those));
+  return [base, global, perAddress, ...named].some(boundsAnything);
+}

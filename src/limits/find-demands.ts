@@ -1,4 +1,4 @@
-import { type LimitFigures, type LimitRules, type LimitScope, limitScopes } from "../domain/limits.ts";
+import { boundsAnything, type LimitFigures, type LimitRules, type LimitScope, limitScopes } from "../domain/limits.ts";
 import { networkOf } from "../lib/client-address.ts";
 import { compileGlobs } from "../lib/glob.ts";
 import type { Demand } from "./limiter.ts";
@@ -48,17 +48,6 @@ export function createFindDemands({ base, global, perAddress, overrides }: Limit
       demands.push({ scope, key: `${kind}:${scope === "address" ? networkOf(value) : value}`, figures });
     }
   };
-}
-
-/** Whether these figures bound anything. */
-export function boundsAnything(figures: LimitFigures): boolean {
-  return (
-    (figures.requestsPerMinute ?? 0) > 0 ||
-    (figures.tokensPerMinute ?? 0) > 0 ||
-    (figures.requestsPerDay ?? 0) > 0 ||
-    (figures.tokensPerDay ?? 0) > 0 ||
-    (figures.concurrent ?? 0) > 0
-  );
 }
 
 function createFindFigures(overrides: LimitRules["overrides"]): FindFigures {

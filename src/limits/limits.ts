@@ -1,7 +1,7 @@
-import type { LimitRules } from "../domain/limits.ts";
+import { hasBounds, type LimitRules } from "../domain/limits.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { Estimate } from "./estimate.ts";
-import { boundsAnything, createFindDemands, type LimitSubject } from "./find-demands.ts";
+import { createFindDemands, type LimitSubject } from "./find-demands.ts";
 import { createLimitRefusal, writeLimitHeaders } from "./limit-headers.ts";
 import type { Cost, Demand, Limiter, Verdict } from "./limiter.ts";
 
@@ -36,7 +36,7 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
     Math.max(0, Math.ceil(rules.count === "input" ? input : input + output));
 
   return {
-    any: boundsByItself(rules),
+    any: hasBounds(rules),
     take(id, subject, estimate) {
       const demands = findDemands(subject);
       if (demands.length === 0) return undefined;
@@ -80,9 +80,4 @@ const unavailable =
 
 function countsTokens({ figures }: Demand): boolean {
   return (figures.tokensPerMinute ?? 0) > 0 || (figures.tokensPerDay ?? 0) > 0;
-}
-
-function boundsByItself({ base, global, perAddress, overrides }: LimitRules): boolean {
-  const named = Object.values(overrides).flatMap((those) => Object.values(those));
-  return [base, global, perAddress, ...named].some(boundsAnything);
 }
