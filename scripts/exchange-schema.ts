@@ -158,6 +158,10 @@ const exchangeSchema = z
     attribution,
     project_id: z.string().optional(),
     token_id: z.string().optional(),
+    exchange_log: z
+      .enum(["metadata", "off"])
+      .optional()
+      .describe("What its project lets the exchange log keep, where that is less than everything."),
     count: amount().optional().describe("How many exchanges this stands for; absent for one."),
   })
   .meta({

@@ -51,6 +51,8 @@ export type CaptureFacts = {
   readonly attribution: AttributionHeaders;
   readonly projectId?: string;
   readonly tokenId?: string;
+  /** What its project lets the exchange log keep, where that is less than everything. */
+  readonly exchangeLog?: "metadata" | "off";
   /** Whom the token was made for. */
   readonly userId?: string;
   /** Something was reserved for it, which its real usage and cost take the place of. */

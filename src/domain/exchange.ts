@@ -119,6 +119,8 @@ export type Exchange = {
   readonly attribution: Attribution;
   readonly project_id?: string;
   readonly token_id?: string;
+  /** What its project lets the exchange log keep, where that is less than everything. */
+  readonly exchange_log?: "metadata" | "off";
   /** How many exchanges this record stands for; absent for one. Only floods of refusals are counted together. */
   readonly count?: number;
 };

@@ -181,6 +181,7 @@ export type ArrivalFacts = Pick<
   | "attribution"
   | "projectId"
   | "tokenId"
+  | "exchangeLog"
   | "userId"
 >;
 
@@ -188,6 +189,7 @@ export type ArrivalFacts = Pick<
 export function readArrivalFacts(arrival: Arrival, { route, grant }: Partial<Leave>): ArrivalFacts {
   const { search } = arrival;
   const token = grant?.pass?.token;
+  const kept = grant?.pass?.project.settings.exchangeLog;
   return {
     id: arrival.id,
     traceId: arrival.traceId,
@@ -204,6 +206,7 @@ export function readArrivalFacts(arrival: Arrival, { route, grant }: Partial<Lea
     attribution: arrival.attribution,
     projectId: token?.projectId,
     tokenId: token?.id,
+    exchangeLog: kept === "full" ? undefined : kept,
     userId: token?.userId,
   };
 }

@@ -31,9 +31,23 @@ export async function appendExchanges(
   );
   const fresh = counted.flatMap(({ id }) => byId.get(id) ?? []);
   await addSums(run, fresh);
-  const more = keepsRows ? await keep(run, fresh) : 0;
+  const more = keepsRows ? await keep(run, fresh.flatMap(withoutUnwanted)) : 0;
   const [state] = await run(statements.addBytes, [[more]]);
   return state?.bytes ?? 0;
+}
+
+/** What its project doesn't want to be kept of an exchange is left out. */
+function withoutUnwanted(exchange: Exchange): readonly Exchange[] {
+  switch (exchange.exchange_log) {
+    case "off":
+      return [];
+    case "metadata": {
+      const { input: _, output: __, ...facts } = exchange;
+      return [facts];
+    }
+    default:
+      return [exchange];
+  }
 }
 
 async function addSums(run: Run, exchanges: readonly Exchange[]): Promise<void> {

@@ -70,6 +70,22 @@ const randomExchange: fc.Arbitrary<Exchange> = fc
   );
 
 onEachDatabase((it, _place, driver) => {
+  it("keeps of a project's exchanges what the project wants, and counts all of them", async () => {
+    await using place = await makeLogPlace(driver);
+    const writer = await place.openWriter();
+    const input = { messages: [{ role: "user", content: "secret" }] };
+    const make = (id: string, exchange_log?: "metadata" | "off") =>
+      makeExchange({ id, input, output: { kind: "text", text: "too" }, ...(exchange_log && { exchange_log }) });
+    await writer.append([make("01a"), make("01b", "metadata"), make("01c", "off")]);
+    const { exchanges, nodes, sums } = await readAll(place);
+    expect(exchanges.map(({ id, tip, rest }) => [id, tip !== null, rest !== null])).toEqual([
+      ["01a", true, true],
+      ["01b", false, false],
+    ]);
+    expect(nodes).toHaveLength(2);
+    expect(sums.reduce((sum, { requests }) => sum + requests, 0)).toBe(3);
+  });
+
   it("what was said comes back as it was, and sums are the sums of records, in whatever batches they come", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -80,6 +80,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       attribution: readAttribution(capture.attribution, request, { user: capture.userId, session: defaultSession }),
       project_id: capture.projectId,
       token_id: capture.tokenId,
+      exchange_log: capture.exchangeLog,
     };
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { z } from "zod";
 import { waitFor } from "../weir.ts";
 import type { Answer } from "../wire/client.ts";
 import { expectStatus, families, familyNames, type JsonObject, onEachDatabase, useControl } from "./control.ts";
@@ -55,6 +56,34 @@ onEachDatabase((kind) => {
       expect(unknown).toMatchObject({ outcome: "refused", cause: "token_invalid" });
       expect(unknown).not.toHaveProperty("token_id");
     });
+  });
+
+  test("a project decides what the exchange log keeps of its calls; all of them are counted", async () => {
+    const listed = async (project: string) =>
+      z
+        .object({ exchanges: z.array(z.object({ id: z.string() })) })
+        .parse((await find().manage("GET", `/manage/exchanges?project_id=${project}`)).json).exchanges;
+    const counted = async (project: string) =>
+      z
+        .object({ usage: z.array(z.object({ project_id: z.string().nullable(), requests: z.number() })) })
+        .parse((await find().manage("GET", "/manage/usage?group_by=project")).json)
+        .usage.find((row) => row.project_id === project)?.requests;
+    for (const [keeps, rows, inputs] of [
+      ["full", 1, 1],
+      ["metadata", 1, 0],
+      ["off", 0, 0],
+    ] as const) {
+      const project = await find().createProject({ settings: { exchange_log: keeps } });
+      const { token } = await find().createToken(project.id);
+      await find().call({ token });
+      await waitFor(async () => (await counted(project.id)) === 1, "It isn't counted");
+      const found = await listed(project.id);
+      expect([keeps, found.length]).toEqual([keeps, rows]);
+      for (const { id } of found) {
+        const body = await find().manage("GET", `/manage/exchanges/${id}/body`);
+        expect([keeps, body.text.includes("Hi") ? 1 : 0]).toEqual([keeps, inputs]);
+      }
+    }
   });
 
   test("a line of the log says project, token and user", async () => {
