@@ -66,23 +66,26 @@ testOnRedis(
   },
 );
 
-testOnRedis("with Redis killed each process goes on with its own share of the count, and shares again when it is back", async () => {
-  await using server = await startRedis();
-  await using one = await open(server.url);
-  await using two = await open(server.url);
-  expect(await reserve(one)).toMatchObject({ kind: "passed", tightest: { remaining: 99 } });
-  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
-  await server.kill();
-  const alone = await Promise.all(Array.from({ length: 150 }, async () => reserve(one)));
-  expect(countPassed(alone)).toBe(99);
-  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
-  await until(() => one.redisState() === "down" && two.redisState() === "down");
-  await server.restart();
-  await until(() => one.redisState() === "up" && two.redisState() === "up");
-  expect(await reserve(one)).toMatchObject({ tightest: { remaining: 99 } });
-  expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
-  expect(one.changes).toEqual(["up", "down", "up"]);
-});
+testOnRedis(
+  "with Redis killed each process goes on with its own share of the count, and shares again when it is back",
+  async () => {
+    await using server = await startRedis();
+    await using one = await open(server.url);
+    await using two = await open(server.url);
+    expect(await reserve(one)).toMatchObject({ kind: "passed", tightest: { remaining: 99 } });
+    expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
+    await server.kill();
+    const alone = await Promise.all(Array.from({ length: 150 }, async () => reserve(one)));
+    expect(countPassed(alone)).toBe(99);
+    expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
+    await until(() => one.redisState() === "down" && two.redisState() === "down");
+    await server.restart();
+    await until(() => one.redisState() === "up" && two.redisState() === "up");
+    expect(await reserve(one)).toMatchObject({ tightest: { remaining: 99 } });
+    expect(await reserve(two)).toMatchObject({ tightest: { remaining: 98 } });
+    expect(one.changes).toEqual(["up", "down", "up"]);
+  },
+);
 
 testOnRedis(
   "a Redis that says nothing is gone without: the first calls wait for a while, later ones don't",
