@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { CacheEntry, HeaderValues } from "./cache.ts";
 import { readCacheControl } from "./cache-control.ts";
-import { findLifetime, isKnownTo, isStandIn, judge } from "./freshness.ts";
+import { findLifetime, isKnownTo, isStandIn, judge, refresh } from "./freshness.ts";
 
 const at = 1_800_000_000_000;
 const entry = (headers: HeaderValues, more: Partial<CacheEntry> = {}): CacheEntry => ({
@@ -22,6 +22,26 @@ test("an answer holds for as long as it says, less the age that it came with", (
   expect(verdictOf(kept, {}, 39)).toBe("fresh");
   expect(verdictOf(kept, {}, 41)).toBe("stale");
   expect(judge(kept, {}, at + 10_000)).toMatchObject({ ageSeconds: 30, ttlSeconds: 30 });
+});
+
+test("an age is the first number that is said, and what is none is no reason to hold longer", () => {
+  const ages = ["20, 90", "-7200", "abc"].map((age) => judge(saying("max-age=60", { age }), {}, at).ageSeconds);
+  expect(ages).toEqual([20, 0, 0]);
+});
+
+test("an expiry is a date of HTTP's, in whatever zone this runs, and everything else is past", () => {
+  const expiring = (expires: string) => verdictOf(entry({ expires, date: new Date(at).toUTCString() }), {}, 0);
+  const lives = ["Thu, 18 Aug 2050 02:01:18 GMT", "Thursday, 18-Aug-50 02:01:18 GMT", "Thu Aug 18 02:01:18 2050"];
+  for (const text of lives) expect([text, expiring(text)]).toEqual([text, "fresh"]);
+  for (const text of ["0", "3600", "Thu, 18 Aug 2050 02:01:18 EST", "2050-08-18"])
+    expect([text, expiring(text)]).toEqual([text, "stale"]);
+});
+
+test("an answer that is still true has what was said of it last, but for what its bytes depend on", () => {
+  const kept = entry({ age: "9", "content-type": "text/plain", "content-encoding": "gzip", "x-a": "1", "x-b": "1" });
+  const told = { "content-type": "text/plain;charset=utf-8", "content-encoding": "br", "x-b": "2" };
+  expect(refresh(kept, told, at + 1)).toMatchObject({ receivedAt: at + 1 });
+  expect(refresh(kept, told, at).headers).toEqual({ ...told, "content-encoding": "gzip", "x-a": "1" });
 });
 
 test("directives are read in any case, and what a shared cache is told comes first", () => {
@@ -91,4 +111,8 @@ test("a consumer has an answer already by its tag, and by its date only where it
   expect(isKnownTo({ "if-modified-since": "Wed, 02 Jan 2030 00:00:00 GMT" }, kept)).toBe(true);
   expect(isKnownTo({ "if-modified-since": "not a date" }, kept)).toBe(false);
   expect(isKnownTo({}, kept)).toBe(false);
+  const undated = entry({ date: "Tue, 01 Jan 2030 00:00:00 GMT" });
+  expect(isKnownTo({ "if-modified-since": "Tue Jan  1 00:00:00 2030" }, undated)).toBe(true);
+  expect(isKnownTo({ "if-modified-since": "Mon, 31 Dec 2029 23:59:59 GMT" }, undated)).toBe(false);
+  expect(isKnownTo({ "if-modified-since": new Date(at).toUTCString() }, entry({}))).toBe(true);
 });

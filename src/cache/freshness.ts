@@ -1,6 +1,7 @@
 import CachePolicy from "http-cache-semantics";
 import { type CacheControl, readCacheControl, readSeconds, writeCacheControl } from "./cache-control.ts";
 import type { CacheEntry, HeaderValues } from "./cache.ts";
+import { readHttpDate } from "./http-date.ts";
 
 /** What may be done with an answer that is kept. */
 export type Verdict = {
@@ -63,8 +64,8 @@ export function isConfirmed({ headers }: CacheEntry, { etag }: HeaderValues): bo
   return etag === undefined || headers["etag"] === undefined || bare(etag) === bare(headers["etag"]);
 }
 
-/** Whether the consumer has this answer already (RFC 9110 section 13.1). */
-export function isKnownTo(request: HeaderValues, { headers, status }: CacheEntry): boolean {
+/** Whether the consumer has this answer already (RFC 9110 section 13.1, RFC 9111 section 4.3.2). */
+export function isKnownTo(request: HeaderValues, { headers, status, receivedAt }: CacheEntry): boolean {
   if (status !== 200) return false;
   const { "if-none-match": tags, "if-modified-since": since } = request;
   if (tags !== undefined) {
@@ -75,8 +76,10 @@ export function isKnownTo(request: HeaderValues, { headers, status }: CacheEntry
     );
   }
   if (since === undefined) return false;
-  const modified = Date.parse(headers["last-modified"] ?? "");
-  return modified <= Date.parse(since);
+  const asked = readHttpDate(since, receivedAt);
+  const written = headers["last-modified"] ?? headers["date"];
+  const modified = written === undefined ? receivedAt : readHttpDate(written, receivedAt);
+  return asked !== undefined && modified !== undefined && modified <= asked;
 }
 
 const hourMs = 3_600_000;
@@ -87,7 +90,7 @@ const longestMs = 30 * 24 * hourMs;
 
 /** What says how long an answer holds. */
 const telling = ["max-age", "s-maxage", "no-cache", "public", "must-revalidate", "immutable"] as const;
-const ofBody = new Set(["content-length", "content-encoding", "content-type", "content-range", "transfer-encoding"]);
+const ofBody = new Set(["content-length", "content-encoding", "content-range", "transfer-encoding"]);
 
 /**
  * The key holds the tenant and the varying headers, so the policy is about the answer's age alone. `must-revalidate` is
@@ -98,10 +101,25 @@ function createPolicy({ status, headers, control, receivedAt }: CacheEntry, now:
   const said = new Map(readCacheControl(control ?? own));
   for (const name of notForPolicy) said.delete(name);
   const text = writeCacheControl(said);
-  const answer = { status, headers: text === "" ? others : { ...others, "cache-control": text } };
+  const plain = { ...others, ...writePlainTimes(headers, receivedAt) };
+  const answer = { status, headers: text === "" ? plain : { ...plain, "cache-control": text } };
   const policy = new CachePolicy({ method: "GET", headers: {} }, answer, { shared: true, cacheHeuristic: 0 });
   // The library has a clock of its own.
   return CachePolicy.fromObject({ ...policy.toObject(), t: receivedAt + Date.now() - now });
+}
+
+/**
+ * Ages and dates as they are meant, since the library takes much else for them: a number below zero, a local time, a bare year.
+ * What means nothing is no age, and in the past (RFC 9111 sections 5.1 and 5.3); digits count though something follows them.
+ */
+function writePlainTimes({ age, expires, date }: HeaderValues, receivedAt: number): HeaderValues {
+  const write = (text: string, otherwise: number) =>
+    new Date(readHttpDate(text, receivedAt) ?? otherwise).toUTCString();
+  return {
+    ...(age === undefined ? {} : { age: /^\d+/.exec(age)?.[0] ?? "0" }),
+    ...(expires === undefined ? {} : { expires: write(expires, 0) }),
+    ...(date === undefined ? {} : { date: write(date, receivedAt) }),
+  };
 }
 
 const notForPolicy = ["must-revalidate", "proxy-revalidate", "stale-while-revalidate", "stale-if-error"] as const;
