@@ -3,6 +3,7 @@ export { chatCommand } from "./chat.ts";
 export { completionCommand } from "./completion.ts";
 export { dbCommand } from "./db.ts";
 export { doctorCommand } from "./doctor.ts";
+export { limitsCommand } from "./limits.ts";
 export { manageCommand } from "./manage.ts";
 export { migrateCommand } from "./migrate.ts";
 export { mockCommand } from "./mock.ts";
