@@ -31,7 +31,8 @@ export type LimitRules = {
 
 /** Whether these figures bound anything. */
 export function boundsAnything(figures: LimitFigures): boolean {
-  return Object.values(figures).some((figure) => figure !== undefined && figure > 0);
+  const { requestsPerMinute = 0, tokensPerMinute = 0, requestsPerDay = 0, tokensPerDay = 0, concurrent = 0 } = figures;
+  return requestsPerMinute > 0 || tokensPerMinute > 0 || requestsPerDay > 0 || tokensPerDay > 0 || concurrent > 0;
 }
 
 /** Whether an operator's rules bound anything, whatever tokens and projects bring. */

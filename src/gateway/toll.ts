@@ -107,14 +107,15 @@ export function createToll(parts: TollParts): Toll {
     return limits.take(
       call.id,
       {
-        address: parts.addressOf(call),
+        address: () => parts.addressOf(call),
         provider: route.provider.name,
-        ...(note.model === undefined ? {} : { model: note.model }),
-        ...(token && { projectId: token.projectId, tokenId: token.id }),
-        ...userOf(call, note),
-        ...(token ? {} : keyOf(call)),
-        ...(project?.limits && { projectLimits: project.limits }),
-        ...(token?.limits && { tokenLimits: token.limits }),
+        model: note.model,
+        projectId: token?.projectId,
+        tokenId: token?.id,
+        user: userOf(call, note),
+        keyHash: token ? undefined : hashKey(call),
+        projectLimits: project?.limits,
+        tokenLimits: token?.limits,
       },
       estimate,
     );
@@ -146,9 +147,9 @@ export function createToll(parts: TollParts): Toll {
     return budgets.take(
       call.id,
       {
-        ...(project?.budgets && { project: { id: project.id, budgets: project.budgets } }),
-        ...(token?.budgets && { token: { id: token.id, budgets: token.budgets } }),
-        ...userOf(call, note),
+        project,
+        token,
+        user: userOf(call, note),
       },
       () => {
         if (note.model === undefined) return undefined;
@@ -235,15 +236,13 @@ function countKnownBytes({ body, headers }: TollCall): number {
   }
 }
 
-function userOf({ attribution, grant }: TollCall, note: RequestNote): { readonly user?: string } {
-  const said = [attribution["x-user-id"]?.trim(), note.user, grant.pass?.token.userId];
-  const user = said.find((name) => name !== undefined && name !== "");
-  return user === undefined ? {} : { user };
+function userOf({ attribution, grant }: TollCall, note: RequestNote): string | undefined {
+  return attribution["x-user-id"]?.trim() || note.user || grant.pass?.token.userId || undefined;
 }
 
 /** A consumer's own key, wherever it stands. */
-function keyOf({ headers, search, grant }: TollCall): { readonly keyHash?: string } {
-  if (grant.key !== undefined) return {};
+function hashKey({ headers, search, grant }: TollCall): string | undefined {
+  if (grant.key !== undefined) return undefined;
   const own = listCredentials(headers, search).find(({ place }) => !grant.emptied.has(place));
-  return own ? { keyHash: hash("sha256", own.value, "hex") } : {};
+  return own && hash("sha256", own.value, "hex");
 }

@@ -8,10 +8,12 @@ import { createSpendLedger } from "./spend-ledger.ts";
 
 /** Whose money a call spends. */
 export type BudgetSubject = {
-  readonly project?: { readonly id: string; readonly budgets: readonly Budget[] };
-  readonly token?: { readonly id: string; readonly budgets: readonly Budget[] };
-  readonly user?: string;
+  readonly project?: Spender | undefined;
+  readonly token?: Spender | undefined;
+  readonly user?: string | undefined;
 };
+
+type Spender = { readonly id: string; readonly budgets?: readonly Budget[] };
 
 /** What one call has reserved. Each of these is called once at most, and none throws. */
 export type BudgetTicket = {
@@ -74,7 +76,7 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
 
   function listAccounts({ project, token, user }: BudgetSubject): readonly Account[] {
     const accounts: Account[] = [];
-    const add = (scope: BudgetScope, id: string, budgets: readonly Budget[]) => {
+    const add = (scope: BudgetScope, id: string, budgets: readonly Budget[] = []) => {
       for (const budget of budgets) accounts.push(ledger.open(scope, id, budget));
     };
     if (project) add("project", project.id, project.budgets);

@@ -5,16 +5,17 @@ import type { Demand } from "./limiter.ts";
 
 /** Whom a call counts for: a scope that is absent bounds nothing for it. */
 export type LimitSubject = {
-  readonly address: string;
+  /** Looked up only where addresses are bounded. */
+  readonly address: () => string;
   readonly provider: string;
-  readonly model?: string;
-  readonly projectId?: string;
-  readonly tokenId?: string;
-  readonly user?: string;
+  readonly model?: string | undefined;
+  readonly projectId?: string | undefined;
+  readonly tokenId?: string | undefined;
+  readonly user?: string | undefined;
   /** A consumer's own key, by a hash that tells nothing of it. */
-  readonly keyHash?: string;
-  readonly projectLimits?: LimitFigures;
-  readonly tokenLimits?: LimitFigures;
+  readonly keyHash?: string | undefined;
+  readonly projectLimits?: LimitFigures | undefined;
+  readonly tokenLimits?: LimitFigures | undefined;
 };
 
 /** Finds the counters that a call must pass, those that bound something alone. */
@@ -26,12 +27,13 @@ type FindFigures = (scope: LimitScope, value: string, general: LimitFigures | un
 /** Creates the search. */
 export function createFindDemands({ base, global, perAddress, overrides }: LimitRules): FindDemands {
   const figuresOf = createFindFigures(overrides);
+  const addressesBounded = boundsAnything(perAddress) || overrides.address !== undefined;
 
   return (subject) => {
     const demands: Demand[] = [];
-    const { address, provider, model, projectId, tokenId, user, keyHash } = subject;
+    const { provider, model, projectId, tokenId, user, keyHash } = subject;
     add("global", "", global);
-    add("address", address, perAddress);
+    if (addressesBounded) add("address", subject.address(), perAddress);
     add("provider", provider, undefined);
     if (model !== undefined) add("model", model, undefined);
     if (projectId !== undefined) add("project", projectId, subject.projectLimits);
@@ -39,7 +41,7 @@ export function createFindDemands({ base, global, perAddress, overrides }: Limit
     if (keyHash !== undefined) add("key", keyHash, tokenId === undefined ? base : undefined);
     if (tokenId !== undefined) add("token", tokenId, { ...base, ...subject.tokenLimits });
     // Calls without a token and a key are counted apart from all those of their address.
-    if (tokenId === undefined && keyHash === undefined) add("address", address, base, "nobody");
+    if (tokenId === undefined && keyHash === undefined) add("address", subject.address(), base, "nobody");
     return demands;
 
     function add(scope: LimitScope, value: string, general: LimitFigures | undefined, kind: string = scope): void {

@@ -15,7 +15,7 @@ const rules: LimitRules = {
   optimisticFirst: true,
 };
 
-const address = "192.0.2.7";
+const address = () => "192.0.2.7";
 const subject: LimitSubject = { address, provider: "openai", model: "gpt-4o-mini" };
 const small = { input: 10, output: 5, sampled: true };
 
@@ -77,17 +77,17 @@ test("top-level figures bound each token, each consumer key, and each address wh
   expect(await count(2, { keyHash: "k1" })).toBe(1);
   expect(await count(2, { keyHash: "k2" })).toBe(1);
   expect(await count(2)).toBe(1);
-  expect(await count(2, { address: "192.0.2.8" })).toBe(1);
-  expect(await count(2, { tokenId: "t1", address: "192.0.2.9" })).toBe(0);
+  expect(await count(2, { address: () => "192.0.2.8" })).toBe(1);
+  expect(await count(2, { tokenId: "t1", address: () => "192.0.2.9" })).toBe(0);
 });
 
 test("an address is bounded whoever calls from it, an IPv6 one with its network", async () => {
   const { count } = setUp({ perAddress: { requestsPerMinute: 2 } });
   expect(await count(2, { tokenId: "t1" })).toBe(2);
   expect(await count(1, { tokenId: "t2" })).toBe(0);
-  expect(await count(2, { address: "2001:db8::1" })).toBe(2);
-  expect(await count(1, { address: "2001:db8::2" })).toBe(0);
-  expect(await count(1, { address: "2001:db8:0:1::1" })).toBe(1);
+  expect(await count(2, { address: () => "2001:db8::1" })).toBe(2);
+  expect(await count(1, { address: () => "2001:db8::2" })).toBe(0);
+  expect(await count(1, { address: () => "2001:db8:0:1::1" })).toBe(1);
 });
 
 test("calls without a token are not counted with those of tokens from the same address", async () => {
@@ -101,7 +101,7 @@ test("calls without a token are not counted with those of tokens from the same a
 test("everybody is bounded together", async () => {
   const { count } = setUp({ global: { requestsPerMinute: 3 } });
   expect(await count(2, { tokenId: "t1" })).toBe(2);
-  expect(await count(2, { address: "192.0.2.8", provider: "gemini" })).toBe(1);
+  expect(await count(2, { address: () => "192.0.2.8", provider: "gemini" })).toBe(1);
 });
 
 test("an override takes the place of the figures that it names, and 0 bounds nothing", async () => {
@@ -109,10 +109,10 @@ test("an override takes the place of the figures that it names, and 0 bounds not
     base: { requestsPerMinute: 2, concurrent: 4 },
     overrides: {
       token: { big: { requestsPerMinute: 6 }, free: { requestsPerMinute: 0 } },
-      address: { [address]: one },
+      address: { [address()]: one },
     },
   });
-  const elsewhere = { address: "192.0.2.99" };
+  const elsewhere = { address: () => "192.0.2.99" };
   expect(await count(9, { ...elsewhere, tokenId: "usual" })).toBe(2);
   expect(await count(9, { ...elsewhere, tokenId: "big" })).toBe(4);
   expect(await count(9, { ...elsewhere, tokenId: "free" })).toBe(4);

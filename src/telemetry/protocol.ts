@@ -2,7 +2,6 @@ import type { CaptureBatch } from "./capture-batch.ts";
 import type { LogConfig, TelemetryConfig } from "../config/config.ts";
 import type { ExchangeSummary } from "../domain/exchange-summary.ts";
 import type { OwnPrices } from "../domain/own-prices.ts";
-import type { Settlement } from "../domain/settlement.ts";
 import type { DeadLetter, DropReason } from "../outbox/outbox.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import type { Tally } from "./tally.ts";
@@ -36,12 +35,12 @@ export type FromWorker =
   | { readonly kind: "opened" }
   /** It can't work as it is set; the message is for the operator. */
   | { readonly kind: "fault"; readonly message: string }
-  /** Every record of that batch is durable, or counted as dropped; its buffer comes back to be used again. `settled` is what its metered exchanges took. */
+  /** Every record of that batch is durable, or counted as dropped; its buffer comes back to be used again. `settled` is what its metered exchanges took, as `readSettlements` reads it. */
   | {
       readonly kind: "appended";
       readonly number: number;
       readonly bytes: ArrayBuffer;
-      readonly settled: readonly Settlement[];
+      readonly settled: string;
     }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   /** These were recorded; said while somebody watches. */

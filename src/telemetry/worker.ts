@@ -1,4 +1,5 @@
 import type { FromWorker, ToWorker } from "./protocol.ts";
+import { writeSettlements } from "./settlement-text.ts";
 import { openUsageWork } from "./usage-work.ts";
 import { openTelemetryWork, type TelemetryWork } from "./work.ts";
 
@@ -20,7 +21,7 @@ function createReceiver(
       case "batch":
         return work?.record(message, (settled) => {
           const { number, bytes } = message;
-          tell({ kind: "appended", number, bytes, settled }, [bytes]);
+          tell({ kind: "appended", number, bytes, settled: writeSettlements(settled) }, [bytes]);
         });
       case "watch":
         return work?.watch(message.on);
