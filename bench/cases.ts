@@ -105,6 +105,14 @@ export const cases: readonly Case[] = [
     short: 3,
   },
   {
+    name: "everything",
+    title: "32 connections, answers of 2 KB, with a token, limits, a budget and the exchange log",
+    load: calls(32),
+    columns: "calls",
+    variants: ["nginx", "everything"],
+    short: 2,
+  },
+  {
     name: "slow-reader",
     title: "a stream of 200 MB, read at 200 KB/s",
     load: slowReader,

@@ -23,7 +23,7 @@ export class OptionError extends Error {}
 
 export const help = `npm run bench -- [options]
 
-  --short             the cases that CI runs, in about a minute and a half
+  --short             the cases that CI runs, in about three minutes
   --cases A,B         of ${cases.map((each) => each.name).join(", ")}
   --variants A,B      of ${variants.map((each) => each.name).join(", ")}
   --repeats N         measurements of each variant; the medians are reported (5; short: 1 to 3)

@@ -1,7 +1,8 @@
 import type { Case } from "./cases.ts";
 import type { Children } from "./children.ts";
-import { startGateway } from "./gateway.ts";
+import { startGateway, waitUntilQuiet } from "./gateway.ts";
 import type { Gateway } from "./gateway.ts";
+import { runLoad } from "./load.ts";
 import { measure } from "./measure.ts";
 import type { Instruments } from "./measure.ts";
 import { medians } from "./metrics.ts";
@@ -31,6 +32,9 @@ export type CaseResult = Readonly<Record<string, VariantResult>>;
 /** How long fresh processes have until their idle memory is read. */
 const SETTLE_MS = 1_000;
 
+/** A gateway lives for weeks, so that what it does while its code is still being compiled is no measure of it. */
+const WARM_UP_SECONDS = 5;
+
 /** Starts the variants afresh and measures them in turn, A B C A B C …, so that what drifts drifts for all. */
 export async function runCase(benchCase: Case, variants: readonly Variant[], bench: Bench): Promise<CaseResult> {
   const runs = variants.map((variant) => createRun(variant, benchCase, bench));
@@ -38,6 +42,7 @@ export async function runCase(benchCase: Case, variants: readonly Variant[], ben
     for (const run of runs) await run.start();
     await Bun.sleep(SETTLE_MS);
     for (const run of runs) run.readIdle();
+    if (benchCase.once !== true) for (const run of runs) await run.warmUp();
     for (let repeat = 0; repeat < bench.repeats(benchCase); repeat++) {
       for (const run of runs) await run.measure();
     }
@@ -68,6 +73,12 @@ function createRun(variant: Variant, benchCase: Case, bench: Bench) {
     readIdle: () => {
       if (gateway?.startMs !== undefined) idle = { startMs: gateway.startMs, idleMb: residentMb(gateway.pids) };
     },
+    warmUp: () =>
+      attempt(async () => {
+        if (gateway?.child === undefined) return;
+        await runLoad(bench.load, bench.ports.upstream, gateway, benchCase.load(WARM_UP_SECONDS));
+        await waitUntilQuiet(gateway);
+      }),
     measure: () =>
       attempt(async () => {
         if (gateway === undefined) return;

@@ -130,6 +130,14 @@ const targets: readonly Target[] = [
     measure: ratio(["limits", "bound", "callsPerSecond"], ["limits", "unbound", "callsPerSecond"]),
   },
   {
+    text: "requests/s with everything on",
+    unit: "× nginx",
+    ...atLeast,
+    value: 0.15,
+    floor: 0.02,
+    measure: ratio(["everything", "everything", "callsPerSecond"], ["everything", "nginx", "callsPerSecond"]),
+  },
+  {
     text: "p99 with a hung sink",
     unit: "× a well one's",
     ...atMost,

@@ -28,11 +28,9 @@ const toFile = (place: Place) => ({
   FILE_EVENT_LOG: `${place.dir}/exchanges.jsonl`,
 });
 
-const withToken = (place: Place) => ({
-  ...toFile(place),
-  AUTH_MODE: "token",
-  MANAGEMENT_TOKEN: benchManagementToken,
-});
+const byToken = { AUTH_MODE: "token", MANAGEMENT_TOKEN: benchManagementToken };
+
+const withToken = (place: Place) => ({ ...toFile(place), ...byToken });
 
 const toLangfuse = (port: (ports: SharedPorts) => number) => (place: Place) => ({
   LOG_LEVEL: "warn",
@@ -49,7 +47,7 @@ export const variants: readonly Variant[] = [
   {
     name: "token",
     about: "the same, for consumers with a token",
-    launch: launchWeir(() => ({ ...quiet, AUTH_MODE: "token", MANAGEMENT_TOKEN: benchManagementToken })),
+    launch: launchWeir(() => ({ ...quiet, ...byToken })),
     obtainCredential: (url) => mintToken(url),
     onRequest: true,
   },
@@ -65,6 +63,14 @@ export const variants: readonly Variant[] = [
     name: "bound",
     about: "the same, with limits and a budget",
     launch: launchWeir(withToken),
+    obtainCredential: mintBoundToken,
+    records: true,
+    onRequest: true,
+  },
+  {
+    name: "everything",
+    about: "Weir with the exchange log, for consumers with a token, limits and a budget",
+    launch: launchWeir(() => ({ ...byToken, LOG_LEVEL: "warn", SINKS: "store" })),
     obtainCredential: mintBoundToken,
     records: true,
     onRequest: true,
