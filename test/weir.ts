@@ -57,8 +57,11 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       if (child.exitCode !== null) throw new Error(`Weir ended with ${child.exitCode}:\n${output()}`);
       return readUrl(lines) ?? readUrl(await readLines(options.env?.["LOG_FILE"]));
     },
-    () => `Weir does not listen:\n${output()}`,
-    10_000,
+    () => {
+      child.kill("SIGKILL");
+      return `Weir does not listen:\n${output()}`;
+    },
+    20_000,
   );
   const records = () => readRecords(join(dataDir, "exchanges.jsonl"));
   const stop = (signal: NodeJS.Signals = "SIGTERM") => {

@@ -64,9 +64,10 @@ class StorableCompiler extends SqliteQueryCompiler {
 /** Waits for other processes without stopping this one's thread, as SQLite itself would. */
 class PatientDriver extends SqliteDriver {
   readonly #waitMs: number;
+  #database: Database | undefined;
 
   constructor(open: () => Database, waitMs: number) {
-    super({ database: () => Promise.resolve(readable(open())) });
+    super({ database: () => Promise.resolve(readable((this.#database = open()))) });
     this.#waitMs = waitMs;
   }
 
@@ -84,6 +85,11 @@ class PatientDriver extends SqliteDriver {
     { accessMode }: TransactionSettings = {},
   ): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw(accessMode === "read only" ? "begin" : "begin immediate"));
+  }
+
+  /** SQLite itself ends one on a full disk; that there is nothing to roll back then would hide why. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database?.inTransaction !== false) await super.rollbackTransaction(connection);
   }
 }
 
