@@ -146,7 +146,6 @@ test("where there is nothing to count, it says what to do", async () => {
   expect(await fail()).toStartWith(`1 There is no exchange log to count by: ${log} isn't there.\nCheck DATA_DIR`);
   expect(await fail({ TELEMETRY: "off" })).toContain("TELEMETRY=off records nothing: switch it on");
   expect(await fail({ SINKS: "file" })).toContain("SINKS leaves out store: add it");
-  expect(await fail({ WEIR_WORKERS: "2" })).toContain(`DATA_DIR=${place.folder}/worker-0 weir limits calibrate`);
 
   await writeExchanges(place, []);
   expect(await fail()).toContain("The exchange log has no such exchanges.");

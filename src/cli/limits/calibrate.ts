@@ -82,12 +82,9 @@ function describeMissing(config: Config): readonly string[] {
   const { database } = config.telemetry.exchangeLog;
   const where =
     database.driver === "sqlite" ? `${database.path} isn't there` : `${describeDatabase(database)} has none`;
-  const several = config.lifecycle.workers > 1 && database.driver === "sqlite";
   return [
     `There is no exchange log to count by: ${where}.`,
-    several
-      ? `Each of several processes has a log of its own: DATA_DIR=${config.dataDir}/worker-0 weir limits calibrate`
-      : (describeOff(config) ?? "Check DATA_DIR, or start the gateway, and come again once models have been called."),
+    describeOff(config) ?? "Check DATA_DIR, or start the gateway, and come again once models have been called.",
   ];
 }
 
