@@ -1,6 +1,8 @@
 import { isDatabaseFailure } from "../storage/database-failure.ts";
+import { isCorrupt } from "../storage/exchange-aside.ts";
 import type { ExchangeWriter, ExchangeWriterParts } from "../storage/exchange-writer.ts";
 import type { DeliveryResult, Sink, SinkRecord } from "./sink.ts";
+import { createStoreLog, LogSetAside } from "./store-log.ts";
 
 /** What a store sink is made of. Milliseconds. */
 export type StoreSinkParts = Omit<ExchangeWriterParts, "onTrouble"> & {
@@ -11,9 +13,11 @@ export type StoreSinkParts = Omit<ExchangeWriterParts, "onTrouble"> & {
 
 /** Opens the log with its first record, so that a database that isn't there yet holds nobody up. */
 export function openStoreSink({ trimEvery = 60_000, trimPause = 20, ...parts }: StoreSinkParts): Sink {
-  let opening: Promise<ExchangeWriter> | undefined;
+  const log = createStoreLog(parts);
   let trimming: Promise<void> | undefined;
   let closed = false;
+  /** What is told with the next delivery, which is how it comes to be logged. */
+  let untold: string | undefined;
   const clock = setInterval(() => {
     trimming ??= trimAll().finally(() => {
       trimming = undefined;
@@ -27,38 +31,30 @@ export function openStoreSink({ trimEvery = 60_000, trimPause = 20, ...parts }: 
     deadlineMs: 30_000,
     target: describe(parts.database),
     async deliver(batch) {
-      const writer = await open();
-      return append(writer, batch);
+      const reason = untold;
+      untold = undefined;
+      if (reason !== undefined) return { kind: "retry", reason };
+      try {
+        return await log.use((writer) => append(writer, batch));
+      } catch (error) {
+        if (error instanceof LogSetAside) return { kind: "retry", reason: error.message };
+        throw error;
+      }
     },
     async close() {
       closed = true;
       clearInterval(clock);
       await trimming;
-      await (await opening?.catch(() => undefined))?.close();
+      await log.close();
     },
   };
 
-  function open(): Promise<ExchangeWriter> {
-    opening ??= openWriter().catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
-    return opening;
-  }
-
-  async function openWriter(): Promise<ExchangeWriter> {
-    // It is loaded only where it is used.
-    const { openExchangeWriter } = await import("../storage/exchange-writer.ts");
-    // A connection that broke shows with the next delivery.
-    return openExchangeWriter({ ...parts, onTrouble: () => {} });
-  }
-
   async function trimAll(): Promise<void> {
     try {
-      const writer = await opening;
-      while (!closed && (await writer?.trim())) await Bun.sleep(trimPause);
-    } catch {
-      // The database is away, which deliveries tell of; the next time will do.
+      while (!closed && log.isOpen() && (await log.use((writer) => writer.trim()))) await Bun.sleep(trimPause);
+    } catch (error) {
+      // That the database is away, deliveries tell; the next time will do.
+      if (error instanceof LogSetAside) untold = error.message;
     }
   }
 }
@@ -69,6 +65,7 @@ async function append(writer: ExchangeWriter, batch: readonly SinkRecord[]): Pro
     await writer.append(batch.map(({ exchange }) => exchange));
     return { kind: "delivered" };
   } catch (error) {
+    if (isCorrupt(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: isDatabaseFailure(error) ? "retry" : "refused", reason };
   }

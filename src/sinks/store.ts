@@ -1,6 +1,9 @@
-import { count, size, withDefault } from "../lib/setting-schema.ts";
+import { count, reading, size, withDefault } from "../lib/setting-schema.ts";
 import type { SinkDefinition } from "./sink.ts";
 import { openStoreSink } from "./store-sink.ts";
+
+/** With less, what an empty log takes and what is written between two looks at its size would leave no room for exchanges. */
+const leastBytes = 10 * 2 ** 20;
 
 const settings = {
   retentionDays: {
@@ -12,8 +15,14 @@ const settings = {
   maxBytes: {
     env: "EXCHANGE_MAX_BYTES",
     yaml: "sinks.store.max_bytes",
-    ...withDefault(size(), "5GB"),
-    help: "How large the exchange log grows before its oldest exchanges go; 0 lets it grow.",
+    ...withDefault(
+      reading("0, or a size of at least 10MB such as 500MB or 5GB", (written) => {
+        const bytes = size().safeParse(written).data;
+        return bytes === 0 || (bytes ?? 0) >= leastBytes ? bytes : undefined;
+      }),
+      "5GB",
+    ),
+    help: "How large the exchange log grows before its oldest exchanges go, 10MB at least; 0 lets it grow.",
   },
 } as const satisfies SinkDefinition["settings"];
 

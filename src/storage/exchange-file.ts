@@ -12,7 +12,8 @@ export type ExchangeFile = Bulk & {
   readonly usedBytes: (most: number) => number;
   /** Moves the log into the file, and gives some of what is unused back to the disk. */
   readonly shrink: () => void;
-  readonly close: () => void;
+  /** When what is under way has ended. */
+  readonly close: () => Promise<void>;
 };
 
 /** Opens it; `durable` has each commit on the disk when it is done. */
@@ -26,9 +27,10 @@ export function openExchangeFile(path: string, { durable }: { readonly durable: 
       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
   );
   const checkpoint = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+  const bulk = createSqliteBulk(database);
 
   return {
-    ...createSqliteBulk(database),
+    ...bulk,
     usedBytes(most) {
       if (measure() > most) checkpoint.all();
       return measure();
@@ -38,11 +40,12 @@ export function openExchangeFile(path: string, { durable }: { readonly durable: 
       checkpoint.all();
       if ((pages.get()?.unused ?? 0) > leftUnused) database.run(`PRAGMA incremental_vacuum(${givenBack})`);
     },
-    close() {
-      pages.finalize();
-      checkpoint.finalize();
-      database.close();
-    },
+    close: () =>
+      bulk.between(() => {
+        pages.finalize();
+        checkpoint.finalize();
+        database.close();
+      }),
   };
 
   function measure(): number {

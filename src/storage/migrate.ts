@@ -37,6 +37,8 @@ export type Migration = {
   readonly check: () => Promise<readonly string[]>;
   /** Does what is pending, all or nothing; gives the names. Throws `SchemaFault`. */
   readonly up: () => Promise<readonly string[]>;
+  /** Which step `down` would take back; throws what it would throw before it begins. */
+  readonly checkDown: () => Promise<string | undefined>;
   /** Takes the last step back; gives its name. Throws `SchemaFault`. */
   readonly down: () => Promise<readonly string[]>;
 };
@@ -46,8 +48,11 @@ export type MigrationOptions = {
   readonly changes?: readonly SchemaChange[];
   /** The table that names those which were done. */
   readonly table?: "schema_changes" | "exchange_log_changes";
-  /** The SQLite file as people know it. */
+  /** What it is, and its SQLite file, as people know them. */
+  readonly what?: string;
   readonly file?: string;
+  /** What else can be done where a newer program's steps keep this one from running on it. */
+  readonly wayOut?: string;
   /** Lets the tables into a PostgreSQL database that holds those of another program. */
   readonly adopt?: boolean;
 };
@@ -58,7 +63,9 @@ export function createMigration<T>(
   {
     changes = everyChange,
     table: ownTable = "schema_changes",
+    what = "The database",
     file = "DATABASE_PATH",
+    wayOut = "",
     adopt = false,
   }: MigrationOptions = {},
 ): Migration {
@@ -83,14 +90,10 @@ export function createMigration<T>(
         return pending.map(({ name }) => name);
       });
     },
+    checkDown: async () => findLast(await readStatus(slowDb))?.name,
     down: () =>
       alone(async (trx) => {
-        const { applied, unknown } = await readStatus(trx);
-        if (unknown.length > 0)
-          throw new SchemaFault(
-            `The last step, ${unknown.at(-1)}, is of a newer version of Weir, which alone can take it back`,
-          );
-        const last = changes.find(({ name }) => name === applied.at(-1));
+        const last = findLast(await readStatus(trx));
         if (!last) return [];
         await perform(last.name, () => takeBack(last, trx));
         return [last.name];
@@ -111,13 +114,21 @@ export function createMigration<T>(
     const breaking = unknown.filter((name) => name.endsWith("!"));
     if (breaking.length > 0)
       throw new SchemaFault(
-        `The database was changed by a newer version of Weir (${breaking.join(", ")}), and this one can't run on it. Start that version`,
+        `${what} was changed by a newer version of Weir (${breaking.join(", ")}), and this one can't run on it. Start that version${wayOut}`,
       );
     if (unknown.length > 0 && pending.length > 0)
       throw new SchemaFault(
-        `The database has steps that this version doesn't know (${unknown.join(", ")}) and lacks others (${pending.join(", ")}). Start the version that made it`,
+        `${what} has steps that this version doesn't know (${unknown.join(", ")}) and lacks others (${pending.join(", ")}). Start the version that made it${wayOut}`,
       );
     return changes.filter(({ name }) => pending.includes(name));
+  }
+
+  function findLast({ applied, unknown }: SchemaStatus): SchemaChange | undefined {
+    if (unknown.length > 0)
+      throw new SchemaFault(
+        `The last step, ${unknown.at(-1)}, is of a newer version of Weir, which alone can take it back`,
+      );
+    return changes.find(({ name }) => name === applied.at(-1));
   }
 
   /** In one transaction, whose lock goes with it, whichever way it ends. */
