@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { PricesConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { type UsageBucket, sumUsage, type UsageBuckets } from "../domain/usage.ts";
 import { compileGlobs } from "../lib/glob.ts";
 import { listNameOf, toListing } from "../prices/listed-prices.ts";
@@ -11,7 +11,10 @@ import type { Listing } from "../prices/rate-card.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { formatJson } from "./format.ts";
 import { loadConfig } from "./load-config.ts";
+import { describeRepricing, writeRepricing } from "./prices/describe-repricing.ts";
 import { describeExplanation, describeListings, type Explanation, writeCard } from "./prices/describe-prices.ts";
+import { checkProvider } from "./prices/check-provider.ts";
+import { findServer } from "./prices/find-server.ts";
 import { updatePrices } from "./prices/update-prices.ts";
 import { accept, type Options, readFlags } from "./serve.ts";
 
@@ -22,9 +25,10 @@ the one that "weir prices update" has fetched into <DATA_DIR>/prices.json. Price
   $ weir prices list --provider anthropic --model "claude-sonnet-*"
   $ weir prices explain gpt-4o --input 1000 --cached 800 --output 200 --tier batch
   $ weir prices update
+  $ weir prices reprice --from 2026-03-01 --to 2026-04-01 --model gpt-4o --dry-run
 
 The exit code is 0 where it was done, 1 where it failed or there is no price, 2 for a mistake in the options or the settings,
-3 where the price data can't be reached.
+3 where the price data or the database can't be reached.
 `;
 
 /** The options of `explain` that count something, and what they count. */
@@ -47,7 +51,7 @@ export const pricesCommand: CliCommand = {
   register(program) {
     const prices = program
       .command("prices")
-      .description("show what models cost and why, and fetch newer prices")
+      .description("show what models cost and why, fetch newer prices, and price what was recorded anew")
       .addHelpText("after", help);
     addFiles(prices.command("list").description("list the prices in use"))
       .option("--provider <name>", "of this provider alone")
@@ -61,13 +65,23 @@ export const pricesCommand: CliCommand = {
     for (const [option, , about] of counted)
       explain.addOption(new Option(`--${option} <number>`, about).argParser(readCount));
     addFiles(explain)
-      .option("--provider <name>", "which provider serves it")
+      .option("--provider <name>", "which provider serves it (the one that its name belongs to)")
       .option("--tier <tier>", "the service tier that is billed, such as flex, batch or priority")
       .option("--at <date>", "when it is called (now)", readTime)
       .action(explainModel);
     addFiles(prices.command("update").description("fetch the newest price data of genai-prices"))
       .option("--from <file or url>", "where it is, if not where genai-prices publishes it")
       .action(update);
+    addFiles(
+      prices.command("reprice").description("compute the cost of recorded exchanges anew, with the prices of now"),
+    )
+      .requiredOption("--from <date>", "of those that came in then or later", readTime)
+      .option("--to <date>", "and before then (now)", readTime)
+      .option("--project <id or name>", "of this project alone")
+      .option("--provider <name>", "of this provider alone")
+      .option("--model <name>", "of this model alone")
+      .option("--dry-run", "only show what would change")
+      .action(reprice);
   },
 };
 
@@ -111,13 +125,17 @@ async function listAll(data: PriceData): Promise<readonly Listing[]> {
 type ExplainOptions = FileOptions & { readonly provider?: string; readonly tier?: string; readonly at?: number };
 
 async function explainModel(model: string, options: ExplainOptions & Readonly<Record<string, unknown>>): Promise<void> {
-  const { provider, tier, at = Date.now(), json, config, env } = options;
-  const { prices, data } = await open({
-    ...(config === undefined ? {} : { config }),
+  const { provider: wanted, tier, at = Date.now(), json, config: file, env } = options;
+  const { config, prices, data } = await open({
+    ...(file === undefined ? {} : { config: file }),
     ...(env === undefined ? {} : { env }),
   });
+  const providers = config.gateway.providers.map(({ name }) => name);
+  if (wanted !== undefined) await refuseUnknown(wanted, providers, data);
   const buckets = readBuckets(options);
   const book = createPriceBook({ own: prices.own, data });
+  const sources = { own: prices.own, data, book, providers };
+  const { provider, others } = findServer(sources, { model, at, asked: wanted });
   const listing = book.find(provider, model).find((each) => each.at(at) !== undefined);
   const asked = { model, at, ...(provider === undefined ? {} : { provider }), ...(tier === undefined ? {} : { tier }) };
   const usage = sumUsage(buckets, { source: "provider" });
@@ -125,6 +143,9 @@ async function explainModel(model: string, options: ExplainOptions & Readonly<Re
     model,
     pricedAs: createOwnPrices(prices.own).nameOf(model),
     ...(provider === undefined ? {} : { provider }),
+    isAssumed: wanted === undefined,
+    others,
+    ...(tier === undefined ? {} : { tier }),
     at,
     listing,
     pricing: Object.keys(buckets).length === 0 ? undefined : book.price({ ...asked, usage }),
@@ -132,6 +153,14 @@ async function explainModel(model: string, options: ExplainOptions & Readonly<Re
   const { lines, value, hasPrice } = describeExplanation(explanation);
   print(json, value, lines);
   if (!hasPrice) process.exitCode = 1;
+}
+
+async function refuseUnknown(provider: string, here: readonly string[], data: PriceData): Promise<void> {
+  const listed = await data.list();
+  const fault = checkProvider(provider, { here, listed: listed.map(({ id }) => id) });
+  if (fault === undefined) return;
+  complain([fault]);
+  process.exit(2);
 }
 
 function readBuckets(options: Readonly<Record<string, unknown>>): UsageBuckets {
@@ -153,9 +182,35 @@ async function update({ from, json, ...files }: FileOptions & { readonly from?: 
   print(json, value, lines);
 }
 
+type RepriceOptions = FileOptions & {
+  readonly from: number;
+  readonly to?: number;
+  readonly project?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly dryRun?: boolean;
+};
+
+async function reprice(options: RepriceOptions): Promise<void> {
+  const { from, to = Date.now(), project: projectId, provider, model, dryRun = false, json, ...files } = options;
+  if (from >= to) {
+    complain(["--from must be before --to"]);
+    process.exit(2);
+  }
+  const { config, data } = await open(files);
+  const filter = { from, to, projectId, provider, model };
+  // It needs the database, which nothing else here does.
+  const { repriceLog } = await import("./prices/reprice-log.ts");
+  const done = await repriceLog({ config, data, filter, dryRun });
+  print(json, { dryRun, ...writeRepricing(done) }, describeRepricing(done, dryRun));
+}
+
 /** What prices are looked up in, as the gateway with these settings does. */
-async function open(files: FileOptions): Promise<{ readonly prices: PricesConfig; readonly data: PriceData }> {
-  const { prices } = await openSettings(files);
+async function open(
+  files: FileOptions,
+): Promise<Pick<Config, "prices"> & { readonly config: Config; readonly data: PriceData }> {
+  const config = await openSettings(files);
+  const { prices } = config;
   const data = await openPriceData({
     file: prices.file,
     onFault: (error) =>
@@ -163,10 +218,10 @@ async function open(files: FileOptions): Promise<{ readonly prices: PricesConfig
         `warning: ${prices.file} can't be used (${error instanceof Error ? error.message : String(error)}); the bundled data is used. Fetch it again: weir prices update`,
       ]),
   });
-  return { prices, data };
+  return { config, prices, data };
 }
 
-async function openSettings({ config, env }: FileOptions): Promise<{ readonly prices: PricesConfig }> {
+async function openSettings({ config, env }: FileOptions): Promise<Config> {
   const files: Options = { ...(config === undefined ? {} : { config }), ...(env === undefined ? {} : { env }) };
   return accept(await loadConfig({ flags: readFlags(files) }));
 }

@@ -18,6 +18,7 @@ export type AuditAction =
   | "audit.read"
   | "audit.verify"
   | "budget.warning"
+  | "prices.reprice"
   | "exchange.read"
   | "cache.purge"
   | "sink.pause"

@@ -6,6 +6,7 @@ import { openAnswer } from "../dialects/answer-reader.ts";
 import { estimateUsage } from "../dialects/estimate.ts";
 import { readRequest } from "../dialects/request-reader.ts";
 import type { PriceBook } from "../prices/price-book.ts";
+import { priceExchange } from "../prices/price-exchange.ts";
 import { readAttribution } from "./attribution.ts";
 
 /** Makes an exchange of a capture. */
@@ -34,12 +35,17 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
     const ending = readEnding(capture, kind, answer);
     const told = readUsage(capture, kind, request, answer, ending.outcome);
     const model = answer.model ?? request.model;
-    const cost = readCost(prices, capture, {
+    const { provider, status, startedAt: at } = capture;
+    const { outcome } = ending;
+    const cost = priceExchange(prices, {
       kind,
+      provider,
       model,
       usage: told,
       output: answer.output,
-      outcome: ending.outcome,
+      outcome,
+      status,
+      at,
     });
     return {
       schema: 1,
@@ -155,55 +161,8 @@ function readSaving({
   };
 }
 
-type Work = Pick<Exchange, "kind" | "model" | "usage" | "output" | "outcome">;
-
-/** Only work of a model is paid for: who asks for an answer again is told the same usage again. */
-function readCost(
-  prices: PriceBook,
-  { provider, startedAt, status }: Capture,
-  work: Work,
-): Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced"> {
-  const { kind, model, usage, outcome } = work;
-  if (kind === "other") return {};
-  const priced = prices.price({ provider, model, usage, at: startedAt });
-  switch (priced.kind) {
-    case "priced":
-      return isPartlyCounted(work) ? { unpriced: true } : { cost_nano_usd: String(priced.nanoUsd), cost: priced.cost };
-    case "unpriced":
-      return { unpriced: true };
-    case "free":
-      // Work that nobody counted (audio is billed by its length) has a price that nobody knows.
-      return outcome === "answered" && !isError(status) && !isCounted(usage) && !saysNoTokens(usage)
-        ? { unpriced: true }
-        : {};
-  }
-}
-
-/** Text can be estimated; sounds and images can't. */
-function isPartlyCounted({ usage, output }: Work): boolean {
-  if (usage.source !== "estimated") return false;
-  return (
-    output?.kind === "binary" ||
-    (output?.kind === "choices" && output.choices.some(({ media = [] }) => media.length > 0))
-  );
-}
-
 function isError(status = 200): boolean {
   return status >= 400;
-}
-
-/** Only who counts in LLM tokens can say that there were none: sound is billed by the second. */
-function saysNoTokens({ source, raw }: Usage): boolean {
-  return (
-    source === "provider" &&
-    typeof raw === "object" &&
-    raw !== null &&
-    Object.keys(raw).some((name) => /token/i.test(name))
-  );
-}
-
-function isCounted({ total, requests = 0 }: Usage): boolean {
-  return total + requests > 0;
 }
 
 function readBodyFacts(

@@ -48,6 +48,56 @@ test("weir prices explain says which name was found where, the rates, and each l
   expect(stdout).toMatch(/^total +0\.600025$/m);
 }, 20_000);
 
+test("weir prices explain tells the price that is charged, of the provider that a model's name belongs to", async () => {
+  await using home = await makeHome({
+    "weir.yaml": `
+providers:
+  kimi: { base_url: https://api.moonshot.ai/anthropic, dialect: anthropic }
+  other: { base_url: https://other.example, dialect: openai }
+prices:
+  models:
+    "gpt-4o":
+      - { provider: openai, input: 2.25, output: 9 }
+      - { provider: other, input: 7, output: 8 }
+    "house-1": { provider: kimi, input: 3, output: 4 }
+    "house-2": [{ provider: kimi, input: 3, output: 4 }, { provider: other, input: 5, output: 6 }]
+  aliases: { my-gpt: gpt-4o }
+`,
+  });
+  for (const model of ["gpt-4o", "my-gpt"])
+    expect(await ask(home, "explain", model, "--input", "1000000")).toMatchObject({
+      provider: "openai",
+      other_providers: ["other"],
+      found: { source: "config", usd_per_million: { input: "2.25" } },
+      cost: { cost_nano_usd: "2250000000" },
+    });
+  const { stdout: text } = await home.weir(["prices", "explain", "gpt-4o", "--tier", "batch"]);
+  expect(text).toContain("It is priced as a call of openai; --provider says another.");
+  expect(text).toContain("There are other prices of your own for it: --provider other.");
+  expect(text).toContain("Prices of your own hold for every service tier");
+  expect(await ask(home, "explain", "gpt-4o", "--provider", "other")).toMatchObject({
+    found: { usd_per_million: { input: "7" } },
+  });
+  expect(await ask(home, "explain", "house-1")).toMatchObject({ provider: "kimi", found: { source: "config" } });
+  const torn = await home.weir(["prices", "explain", "house-2"]);
+  expect([torn.code, torn.stdout]).toEqual([1, containing("--provider kimi, --provider other")]);
+}, 30_000);
+
+test("weir prices explain takes no provider that nobody knows, and says what a tier changes", async () => {
+  await using home = await makeHome();
+  const explain = async (...args: readonly string[]) => home.weir(["prices", "explain", "gpt-4o", ...args]);
+  expect(await explain("--provider", "opnai")).toMatchObject({
+    code: 2,
+    stderr: containing('There is no provider "opnai"; did you mean openai?'),
+  });
+  expect(await explain("--provider", "nonsense")).toMatchObject({ code: 2, stderr: containing("weir prices list") });
+  expect(await explain("--provider", "openrouter")).toMatchObject({ code: 0 });
+  expect((await explain("--tier", "nonsense")).stdout).toContain(
+    'The tier "nonsense" changes nothing here: it is priced as the standard one.',
+  );
+  expect((await explain("--tier", "batch")).stdout).toContain('The tier "batch" costs 0.5 times as much.');
+}, 30_000);
+
 test("weir prices explain fails where there is no price", async () => {
   await using home = await makeHome();
   for (const model of ["no-such-model", "whisper-1"]) {

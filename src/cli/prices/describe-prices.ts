@@ -3,6 +3,7 @@ import { type Decimal, writeDecimal } from "../../lib/decimal.ts";
 import type { Pricing } from "../../prices/price-book.ts";
 import type { Listing, Rate, RateCard } from "../../prices/rate-card.ts";
 import { formatCount, formatNumberOf, formatTable } from "../format.ts";
+import { describeTier } from "./describe-tier.ts";
 
 /** A model's price list, and what it says at one time. */
 export type PricedListing = { readonly listing: Listing; readonly card: RateCard };
@@ -49,7 +50,13 @@ export type Explanation = {
   readonly model: string;
   /** The name that it is looked up by, where that is an alias's. */
   readonly pricedAs: string;
+  /** Whose call it is. */
   readonly provider?: string;
+  /** Whether nobody said so, and it was found by the model's name. */
+  readonly isAssumed: boolean;
+  /** Other providers that have a price of their own for it. */
+  readonly others: readonly string[];
+  readonly tier?: string;
   readonly at: number;
   readonly listing: Listing | undefined;
   /** What the usage costs that was given. */
@@ -57,11 +64,12 @@ export type Explanation = {
 };
 
 /** Says where a price comes from and what it is, for people and as data. */
-export function describeExplanation({ model, pricedAs, provider, at, listing, pricing }: Explanation): {
+export function describeExplanation(explanation: Explanation): {
   readonly lines: readonly string[];
   readonly value: unknown;
   readonly hasPrice: boolean;
 } {
+  const { model, pricedAs, provider, others, tier, at, listing, pricing } = explanation;
   const held = listing?.at(at);
   // What is sold by the hour has a list without a price that could be counted by.
   const card = held !== undefined && isEmpty(held) ? undefined : held;
@@ -70,6 +78,7 @@ export function describeExplanation({ model, pricedAs, provider, at, listing, pr
   const value = {
     model,
     ...(provider === undefined ? {} : { provider }),
+    ...(others.length === 0 ? {} : { otherProviders: others }),
     at: new Date(at).toISOString(),
     ...(pricedAs === model ? {} : { aliasOf: pricedAs }),
     ...(listing === undefined || card === undefined
@@ -80,13 +89,36 @@ export function describeExplanation({ model, pricedAs, provider, at, listing, pr
   if (listing === undefined || card === undefined) {
     const of = provider === undefined ? "" : ` of ${provider}`;
     return {
-      lines: [...alias, `There is no price for "${pricedAs}"${of}. It can have one under "prices" of weir.yaml.`],
+      lines: [
+        ...alias,
+        `There is no price for "${pricedAs}"${of}. It can have one under "prices" of weir.yaml.`,
+        ...describeOthers(explanation),
+      ],
       value,
       hasPrice,
     };
   }
-  const lines = [...alias, ...describeListing(listing), ...describeCard(card), ...describePricing(pricing)];
+  const lines = [
+    ...alias,
+    ...describeListing(listing),
+    ...describeServer(explanation),
+    ...describeOthers(explanation),
+    ...(tier === undefined || card.free ? [] : [describeTier(listing, tier)]),
+    ...describeCard(card),
+    ...describePricing(pricing),
+  ];
   return { lines, value, hasPrice };
+}
+
+function describeServer({ provider, isAssumed }: Explanation): readonly string[] {
+  if (!isAssumed || provider === undefined) return [];
+  return [`It is priced as a call of ${provider}; --provider says another.`];
+}
+
+function describeOthers({ others }: Explanation): readonly string[] {
+  if (others.length === 0) return [];
+  const options = others.map((other) => `--provider ${other}`).join(", ");
+  return [`There are other prices of your own for it: ${options}.`];
 }
 
 function isEmpty({ rates, fee, free }: RateCard): boolean {
