@@ -4,10 +4,11 @@ import { readDotenv } from "./dotenv.ts";
 import { createLookup, isTree, type Lookup } from "./lookup.ts";
 import { builtInSettings } from "./provider-settings.ts";
 import type { ConfigSources } from "./read-config.ts";
+import { readFile } from "./read-file.ts";
 import { type Registry, registry as everything } from "./registry.ts";
 import { createReport } from "./report.ts";
 import { listTopics } from "./topics.ts";
-import { readYaml, type YamlTree } from "./yaml-file.ts";
+import type { YamlTree } from "./yaml-file.ts";
 
 /** Where a setting's value came from. */
 export type ConfigSource = "flag" | "environment" | ".env" | "file" | "default";
@@ -42,7 +43,7 @@ function readSources({ flags, env, files = {}, defaults }: ConfigSources): {
   const { variables: dotenv } = readDotenv(files.dotenv?.text ?? "");
   const { findVariable } = createLookup({ env, dotenv });
   // What is wrong with the file was told when the configuration was read.
-  const yaml = files.yaml === undefined ? {} : readYaml(files.yaml, findVariable, createReport());
+  const yaml = files.yaml === undefined ? {} : readFile(files.yaml, findVariable, createReport());
   return {
     yaml,
     lookups: [

@@ -41,6 +41,15 @@ test("one gate key under two names must be one", () => {
   expect(faultsOf({ PROXY_API_KEY: "a", INTERNAL_API_KEY: "a" })).toEqual([]);
 });
 
+test("a management token that can be guessed is warned of, and not shown", () => {
+  const warningsOf = (token: string) => readConfig({ env: { MANAGEMENT_TOKEN: token } }).warnings;
+  const [warning, ...others] = warningsOf("hunter2");
+  expect(others).toEqual([]);
+  expect(warning).toStartWith("MANAGEMENT_TOKEN should have 16 characters at least");
+  expect(warning).not.toContain("hunter2");
+  expect(warningsOf("choose-a-long-one")).toEqual([]);
+});
+
 test("a gate key that could never pass, or is the management token, is a fault", () => {
   expect(faultsOf({ PROXY_API_KEY: "sk-weir-abc" })).toEqual([expect.stringMatching(/must not begin with sk-weir-/)]);
   expect(faultsOf({ INTERNAL_API_KEY: "one", MANAGEMENT_TOKEN: "one" })).toEqual([

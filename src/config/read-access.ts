@@ -69,7 +69,14 @@ function checkEntrance(authMode: Access["authMode"], gateName: string | undefine
   if (authMode.length === 0) report.fault("AUTH_MODE must name at least one of open, gate, token");
 }
 
+/** Shorter ones can be tried through. */
+const safeLength = 16;
+
 function checkCredentials({ gateKey, managementToken }: Values, gateName: string | undefined, report: Report): void {
+  if (managementToken !== undefined && managementToken.length < safeLength)
+    report.warn(
+      `MANAGEMENT_TOKEN should have ${safeLength} characters at least, such as openssl rand -hex 32 makes, because who guesses it owns everything here; its value isn't shown`,
+    );
   if (gateKey === undefined || gateName === undefined) return;
   if (gateKey === managementToken) {
     report.fault(

@@ -6,7 +6,7 @@ import { createReport } from "./report.ts";
 function read(env: Record<string, string>, yaml: Record<string, unknown> = {}, redis?: string) {
   const report = createReport();
   const cache = readCache(createLookup({ env, yaml }), redis, report);
-  return { cache, faults: report.faults };
+  return { cache, faults: report.faults, warnings: report.warnings };
 }
 
 test("nothing is kept by itself", () => {
@@ -46,6 +46,23 @@ test("a rule that can't be right is told with its place", () => {
   const { faults } = read({}, { cache: { rules } });
   expect(faults.length).toBe(5);
   expect(faults[3]).toBe("cache.rules[3].tll is not a setting of this build; it may have path, methods, ttl, shared");
+});
+
+test("what changes nothing, or leaves no room, is warned of", () => {
+  const rules = [{ path: "/v1/models" }];
+  expect(read({}, { cache: { rules } }).warnings).toEqual([
+    "cache.rules changes nothing, because HTTP_CACHE_ENABLED (cache.enabled) is not true",
+  ]);
+  expect(read({ HTTP_CACHE_ENABLED: "true" }, { cache: { rules } }).warnings).toEqual([]);
+  const small = { HTTP_CACHE_MAX_BYTES: "10" };
+  expect(read({ HTTP_CACHE_ENABLED: "true", ...small }).warnings).toEqual([
+    expect.stringMatching(/^HTTP_CACHE_MAX_BYTES \(10\) is less than HTTP_CACHE_MAX_OBJECT_BYTES \(1048576\)/),
+  ]);
+  const elsewhere: readonly Record<string, string>[] = [
+    {},
+    { HTTP_CACHE_ENABLED: "true", HTTP_CACHE_BACKEND: "redis" },
+  ];
+  for (const env of elsewhere) expect(read({ ...env, ...small }, {}, "redis://all").warnings).toEqual([]);
 });
 
 test("Redis is its own or everybody's, and has to be somewhere", () => {

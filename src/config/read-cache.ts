@@ -12,11 +12,31 @@ export function readCache(lookup: Lookup, redisUrl: string | undefined, report: 
     report.fault(
       "REDIS_CACHE_URL or REDIS_URL must be set, because HTTP_CACHE_BACKEND is redis: redis://user:password@host:6379/0",
     );
+  const read = readRules(rules, report);
+  if (read.length > 0 && !settings.enabled)
+    report.warn("cache.rules changes nothing, because HTTP_CACHE_ENABLED (cache.enabled) is not true");
+  checkRoom({ ...settings, backend }, report);
   return {
     ...settings,
-    rules: readRules(rules, report),
+    rules: read,
     ...(backend === "redis" && url !== undefined ? { redis: { url, keyPrefix } } : {}),
   };
+}
+
+/** An answer that is larger than all there is room for is never kept. */
+function checkRoom(
+  {
+    enabled,
+    backend,
+    maxBytes,
+    maxObjectBytes,
+  }: Pick<CacheConfig, "enabled" | "maxBytes" | "maxObjectBytes"> & { readonly backend: string },
+  report: Report,
+): void {
+  if (!enabled || backend !== "in-memory" || maxBytes >= maxObjectBytes) return;
+  report.warn(
+    `HTTP_CACHE_MAX_BYTES (${maxBytes}) is less than HTTP_CACHE_MAX_OBJECT_BYTES (${maxObjectBytes}), so answers that may be kept find no room; make it many times as large`,
+  );
 }
 
 function readRules(written: unknown, report: Report): readonly CacheRule[] {

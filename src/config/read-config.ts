@@ -9,6 +9,7 @@ import { createLookup, type Lookup, type Texts } from "./lookup.ts";
 import { readBudgets } from "./read-budgets.ts";
 import { readCache } from "./read-cache.ts";
 import { readControl } from "./read-control.ts";
+import { readFile } from "./read-file.ts";
 import { readGateway } from "./read-gateway.ts";
 import { readLimits } from "./read-limits.ts";
 import { readListen } from "./read-listen.ts";
@@ -21,7 +22,7 @@ import { type Registry, registry as everything } from "./registry.ts";
 import { createReport, type Report } from "./report.ts";
 import { listTopics } from "./topics.ts";
 import { checkKeys } from "./unknown-keys.ts";
-import { readYaml, type YamlTree } from "./yaml-file.ts";
+import type { YamlTree } from "./yaml-file.ts";
 
 /** A file's text, and where it lies, for messages. */
 export type ConfigFile = { readonly path: string; readonly text: string };
@@ -69,7 +70,8 @@ function read(sources: ConfigSources, registry: Registry, report: Report): Confi
   const control = readControl(lookup, dataDir, report);
   const redis = readRedis(lookup, report);
   const file = sources.files?.yaml?.path ?? "weir.yaml";
-  const limits = readLimits({ lookup, yaml, file, redis }, report);
+  const providers = gateway.providers.map(({ name }) => name);
+  const limits = readLimits({ lookup, file, redis, providers }, report);
   const processes = workers === "auto" ? processors : workers;
   const isOneOfMany = processes > 1 || control.database.driver === "postgres";
   if (isOneOfMany && limits.backend === "memory" && hasBounds(limits.rules))
@@ -88,15 +90,7 @@ function read(sources: ConfigSources, registry: Registry, report: Report): Confi
     limits,
     budgets: readBudgets(lookup, file, report),
     cache: readCache(lookup, redis?.url, report),
-    prices: readPrices(
-      {
-        lookup,
-        dataDir,
-        file,
-        providers: gateway.providers.map(({ name }) => name),
-      },
-      report,
-    ),
+    prices: readPrices({ lookup, dataDir, file, providers }, report),
   };
 }
 
@@ -110,7 +104,7 @@ function readSources(
   for (const line of badLines)
     report.warn(`${files.dotenv?.path} is passed over at line ${line}, which is not NAME=value`);
   const { findVariable } = createLookup({ env, dotenv });
-  const yaml = files.yaml === undefined ? {} : readYaml(files.yaml, findVariable, report);
+  const yaml = files.yaml === undefined ? {} : readFile(files.yaml, findVariable, report);
   const lookup = createLookup({ flags, env, dotenv, yaml, defaults });
   const settings = listTopics(registry).flatMap((topic): readonly Setting[] => Object.values(topic.settings));
   checkKeys(

@@ -129,10 +129,39 @@ test.each([
   expect(faultsOf({}, `limits: { ${text} }`)).toEqual([fault]);
 });
 
-test("limits where Instawork's llm-proxy had them are told where they stand now", () => {
-  expect(faultsOf({}, "features: { rate_limiting: { enabled: true } }")).toContainEqual(
-    expect.stringMatching(/^features\.rate_limiting in weir\.yaml must move to limits/),
+test("names in overrides that nothing is counted by are told, and no secret is told again", () => {
+  const faults = faultsOf(
+    {},
+    `limits:
+  overrides:
+    address: { "10.0.0.300": { concurrent: 1 }, "127.0.0.0/8": { concurrent: 1 } }
+    project: { free: { concurrent: 1 } }
+    token: { sk-weir-s3cr3t: { concurrent: -1 } }
+    key: { sk-s3cr3t: { concurrent: 1 } }
+`,
   );
+  expect(faults.map((fault) => fault.slice(0, fault.indexOf(" in ")))).toEqual([
+    "limits.overrides.address",
+    "limits.overrides.address",
+    "limits.overrides.project",
+    "limits.overrides.token",
+    "limits.overrides.key",
+  ]);
+  expect(faults.join()).not.toContain("s3cr3t");
+});
+
+test("what changes nothing is warned of", () => {
+  const text = `limits:
+  overrides: { provider: { opnai: { concurrent: 1 } }, model: { gpt: {} } }
+  estimation: { provider_chars_per_token: { antropic: 5, gemini: 4 } }
+`;
+  expect(readConfig(sourcesOf({}, text)).warnings).toEqual([
+    expect.stringMatching(
+      /^limits\.estimation\.provider_chars_per_token should name one of .*did you mean anthropic\?$/,
+    ),
+    expect.stringMatching(/^limits\.overrides\.provider in weir\.yaml should name one of .*did you mean openai\?$/),
+    "limits.overrides.model.gpt in weir.yaml changes nothing, because it has no figures",
+  ]);
 });
 
 test("limits are counted in Redis where there is one, unless the operator wants it otherwise", () => {

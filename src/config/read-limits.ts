@@ -4,7 +4,9 @@ import type { SettingValues } from "../lib/setting.ts";
 import type { LimitsConfig, RedisConfig } from "./config.ts";
 import { limitSettings } from "./limit-settings.ts";
 import { isTree, type Lookup } from "./lookup.ts";
+import { nameOneOf } from "./name-one-of.ts";
 import { findNearest } from "./nearest.ts";
+import { readOverrideName } from "./override-name.ts";
 import { readSettings } from "./read-settings.ts";
 import type { Report } from "./report.ts";
 import type { YamlTree } from "./yaml-file.ts";
@@ -12,19 +14,22 @@ import type { YamlTree } from "./yaml-file.ts";
 /** What limits are read from. */
 export type LimitSources = {
   readonly lookup: Lookup;
-  readonly yaml: YamlTree;
   /** The configuration file's name, for messages. */
   readonly file: string;
   readonly redis: RedisConfig | undefined;
+  /** The names of those that can be called. */
+  readonly providers: readonly string[];
 };
 
 type Values = SettingValues<typeof limitSettings>;
 
 /** Reads how much may be called, and where it is counted. */
-export function readLimits({ lookup, yaml, file, redis }: LimitSources, report: Report): LimitsConfig {
+export function readLimits({ lookup, file, redis, providers }: LimitSources, report: Report): LimitsConfig {
   const values = readSettings(limitSettings, lookup, report);
-  checkOldFile(yaml, file, report);
   const { maxSampleBytes, bytesPerToken, charsPerToken, providerCharsPerToken, optimisticFirst } = values;
+  const ratios = lookup.find(limitSettings.providerCharsPerToken);
+  for (const name of ratios === undefined ? [] : Object.keys(providerCharsPerToken))
+    if (!providers.includes(name)) report.warn(`${ratios?.name} should ${nameOneOf(providers, name)}`);
   return {
     rules: {
       base: readBase(values, lookup, report),
@@ -42,7 +47,7 @@ export function readLimits({ lookup, yaml, file, redis }: LimitSources, report: 
         tokensPerDay: values.addressTokensPerDay,
         concurrent: values.addressConcurrent,
       },
-      overrides: readOverrides(values.overrides, file, report),
+      overrides: readOverrides(values.overrides, { file, providers, report }),
       count: values.count,
       optimisticFirst,
     },
@@ -106,7 +111,9 @@ const overridable: readonly LimitScope[] = limitScopes.filter((scope) => scope !
 
 type Fault = (path: string, expected: string, value?: unknown) => void;
 
-function readOverrides(written: unknown, file: string, report: Report): LimitRules["overrides"] {
+type OverrideSources = Pick<LimitSources, "file" | "providers"> & { readonly report: Report };
+
+function readOverrides(written: unknown, { file, providers, report }: OverrideSources): LimitRules["overrides"] {
   const fault: Fault = (path, expected, value) => {
     const found = value === undefined ? "" : `, not ${JSON.stringify(value).slice(0, 80)}`;
     report.fault(`${path} in ${file} must ${expected}${found}`);
@@ -114,12 +121,22 @@ function readOverrides(written: unknown, file: string, report: Report): LimitRul
   const path = limitSettings.overrides.yaml;
   checkNames(path, written, overridable, fault);
   const read = overridable.map((scope) => {
-    const values = readTree(path, written, fault)[scope];
-    const named = Object.entries(readTree(`${path}.${scope}`, values, fault));
-    return [
-      scope,
-      Object.fromEntries(named.map(([name, each]) => [name, readFigures(`${path}.${scope}.${name}`, each, fault)])),
-    ] as const;
+    const here = `${path}.${scope}`;
+    const named = Object.entries(readTree(here, readTree(path, written, fault)[scope], fault)).flatMap(
+      ([each, value]) => {
+        const name = readOverrideName(scope, each, providers);
+        if (name.kind === "fault") {
+          fault(here, name.expected);
+          return [];
+        }
+        if (name.warning !== undefined) report.warn(`${here} in ${file} should ${name.warning}`);
+        const figures = readFigures(`${here}.${each}`, value, fault);
+        if (isTree(value) && Object.keys(value).length === 0)
+          report.warn(`${here}.${each} in ${file} changes nothing, because it has no figures`);
+        return [[name.name, figures] as const];
+      },
+    );
+    return [scope, Object.fromEntries(named)] as const;
   });
   return Object.fromEntries(read.filter(([, named]) => Object.keys(named).length > 0));
 }
@@ -153,12 +170,4 @@ function readTree(path: string, written: unknown, fault: Fault): YamlTree {
 
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === "";
-}
-
-/** Limits of Instawork's llm-proxy stood elsewhere. */
-function checkOldFile({ features }: YamlTree, file: string, report: Report): void {
-  if (!isTree(features) || !isTree(features["rate_limiting"])) return;
-  report.fault(
-    `features.rate_limiting in ${file} must move to limits: its limits stand there directly, per_key, per_user and per_model under overrides as key, user and model, and estimation as it is`,
-  );
 }

@@ -3,6 +3,7 @@ import { type OwnPrice, type OwnPrices, type OwnRates, ownRateNames } from "../d
 import { readDecimal } from "../lib/decimal.ts";
 import type { PricesConfig } from "./config.ts";
 import { isTree, type Lookup } from "./lookup.ts";
+import { nameOneOf } from "./name-one-of.ts";
 import { findNearest } from "./nearest.ts";
 import { priceSettings } from "./price-settings.ts";
 import { readSettings } from "./read-settings.ts";
@@ -89,13 +90,7 @@ function readPrice(path: string, value: unknown, { teller, providers }: Row): Ow
   const provider = isAbsent(value["provider"]) ? undefined : readText(value["provider"]);
   if (provider === undefined && !isAbsent(value["provider"]))
     fault(`${path}.provider`, "be a provider's name", value["provider"]);
-  if (provider !== undefined && !providers.includes(provider)) {
-    const nearest = findNearest(provider, providers);
-    warn(
-      `${path}.provider`,
-      `name one of ${providers.join(", ")}, not "${provider}"${nearest === undefined ? "" : `; did you mean ${nearest}?`}`,
-    );
-  }
+  if (provider !== undefined && !providers.includes(provider)) warn(`${path}.provider`, nameOneOf(providers, provider));
   const from = isAbsent(value["from"]) ? undefined : readDay(`${path}.from`, value["from"], teller);
   const tiers = isAbsent(value["tiers"]) ? undefined : readTiers(`${path}.tiers`, value["tiers"], { rates, teller });
   return {

@@ -72,6 +72,20 @@ test("the exchange log lies in a file of its own among the data, or in the Postg
   expect(databaseOf({ DB_DRIVER: "postgres", DATABASE_URL: url })).toMatchObject({ driver: "postgres", url });
 });
 
+test("the exchange log has room for exchanges, or no bound", () => {
+  for (const [written, fault] of [
+    ["10", true],
+    ["300KB", true],
+    ["10MB", false],
+    ["0", false],
+    ["much", true],
+  ] as const) {
+    const result = readConfig({ env: { EXCHANGE_MAX_BYTES: written } });
+    const faults = [`EXCHANGE_MAX_BYTES must be 0, or a size of at least 10MB such as 500MB or 5GB, not "${written}"`];
+    expect([written, result.kind === "faults" ? result.faults : []]).toEqual([written, fault ? faults : []]);
+  }
+});
+
 test("TELEMETRY=off runs no sink", () => {
   expect(namesOf({ ...langfuse, TELEMETRY: "off" })).toEqual([]);
   expect(namesOf({ TELEMETRY: "off" })).toEqual([]);

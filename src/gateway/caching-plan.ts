@@ -1,6 +1,7 @@
 import { type CacheControl, readCacheControl, readSeconds } from "../cache/cache-control.ts";
 import type { EntryKey } from "../cache/cache.ts";
 import type { CacheRule, CacheSettings } from "../config/config.ts";
+import { Refusal } from "../domain/refusal.ts";
 import type { CompiledGlobs } from "../lib/glob.ts";
 import type { Call } from "./call.ts";
 import { createKey, readTenant } from "./caching-key.ts";
@@ -31,11 +32,23 @@ export type CachePlan =
 /** A rule whose path is ready to be matched. */
 export type CompiledRule = Omit<CacheRule, "path"> & { readonly path: CompiledGlobs };
 
-/** Decides what the cache may do for a call. */
+/** Decides what the cache may do for a call; throws a `Refusal` where it would pass one by that may have a kept answer only. */
 export function planCaching(
   call: Call,
   rules: readonly CompiledRule[],
   { defaultTtlSeconds }: Pick<CacheSettings, "defaultTtlSeconds">,
+): CachePlan {
+  const control = readCacheControl(call.headers["cache-control"]);
+  const plan = findPlan(call, control, rules, defaultTtlSeconds);
+  if (plan.kind === "pass" && control.has("only-if-cached")) throw new Refusal("not_cached");
+  return plan;
+}
+
+function findPlan(
+  call: Call,
+  control: CacheControl,
+  rules: readonly CompiledRule[],
+  defaultTtlSeconds: number,
 ): CachePlan {
   const { method, headers, route, grant } = call;
   const wanted = grant.pass?.project.settings.cache;
@@ -43,7 +56,6 @@ export function planCaching(
   if (tenant === undefined) return pass("no-tenant");
   if (wanted === "off") return pass("project");
   const isRead = method === "GET" || method === "HEAD";
-  const control = readCacheControl(headers["cache-control"]);
   const rule = rules.find((each) => isRuleFor(each, method, route.path));
   const optedIn = isRead
     ? rule && (rule.ttlSeconds ?? defaultTtlSeconds)
@@ -51,7 +63,9 @@ export function planCaching(
   // Who brings a key of their own must never get what another key was given.
   const shared = rule?.shared === true && grant.key !== undefined;
   const keyOf = (keyed: string) => createKey(call, keyed, shared ? undefined : tenant);
-  if (!isRead && optedIn === undefined)
+  // Who wants a kept answer or none has nothing kept by that, so nobody needs to opt in.
+  const onlyIfCached = control.has("only-if-cached");
+  if (!isRead && optedIn === undefined && !(onlyIfCached && method === "POST"))
     return {
       kind: "pass",
       forward: "method",
@@ -69,7 +83,7 @@ export function planCaching(
     ...(optedIn === undefined ? {} : { ttlSeconds: optedIn }),
     shared,
     patient: method !== "HEAD" && !isImpatient(control, headers),
-    onlyIfCached: control.has("only-if-cached"),
+    onlyIfCached,
   };
 }
 

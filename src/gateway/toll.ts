@@ -96,8 +96,8 @@ export function createToll(parts: TollParts): Toll {
   function checkPriced({ call, note, works }: About): void {
     if (!works) return;
     const { model } = note;
-    if (model !== undefined && parts.costs.isPriced(call.route.provider.name, model)) return;
-    throw new Refusal("model_unpriced");
+    if (model === undefined) throw new Refusal("model_unpriced", { message: noModel });
+    if (!parts.costs.isPriced(call.route.provider.name, model)) throw new Refusal("model_unpriced");
   }
 
   function takeLimits({ call, note, estimate }: About): ReturnType<Limits["take"]> {
@@ -196,6 +196,9 @@ type About = {
   readonly estimate: () => Estimate;
 };
 
+const noModel =
+  "No model can be read in this request, and only priced models may be used here. Send a JSON body that names its model.";
+
 const noHeaders: Readonly<Record<string, string>> = {};
 
 function hasLimits({ token, project }: Pass): boolean {
@@ -237,7 +240,13 @@ function countKnownBytes({ body, headers }: TollCall): number {
 }
 
 function userOf({ attribution, grant }: TollCall, note: RequestNote): string | undefined {
-  return attribution["x-user-id"]?.trim() || note.user || grant.pass?.token.userId || undefined;
+  return (
+    unlessEmpty(attribution["x-user-id"]?.trim()) ?? unlessEmpty(note.user) ?? unlessEmpty(grant.pass?.token.userId)
+  );
+}
+
+function unlessEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 /** A consumer's own key, wherever it stands. */

@@ -10,15 +10,23 @@ function sketchOf(values: readonly number[]) {
   return sketch;
 }
 
-test("a quantile is wrong by 2 % at most", () => {
+test("a quantile is the smallest value that so many of them don't exceed, wrong by 2 % at most", () => {
   fc.assert(
     fc.property(times, fc.double({ min: 0, max: 1, noNaN: true }), (values, share) => {
       const sorted = values.toSorted((one, other) => one - other);
-      const right = sorted[Math.floor(share * (values.length - 1))] ?? 0;
+      const right = sorted[Math.max(0, Math.ceil(share * values.length) - 1)] ?? 0;
       const told = sketchOf(values).quantile(share) ?? 0;
       expect(Math.abs(told - right) / right).toBeLessThanOrEqual(0.02);
     }),
   );
+});
+
+test("the slowest of a few shows in the high quantiles", () => {
+  const [quick, slow] = [sketchOf([48, 4, 4]), sketchOf([...Array<number>(9).fill(38), 1_500])];
+  for (const share of [0.9, 0.95, 0.99]) expect(quick.quantile(share)).toBeCloseTo(48, -1);
+  expect(quick.quantile(0.5)).toBeCloseTo(4, 0);
+  expect(slow.quantile(0.9)).toBeCloseTo(38, -1);
+  for (const share of [0.95, 0.99]) expect(slow.quantile(share)).toBeGreaterThan(1_470);
 });
 
 test("those that are merged, in any order and by way of their text, are the same as one that has counted all", () => {

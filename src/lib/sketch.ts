@@ -5,7 +5,7 @@ export type Sketch = {
   /** Adds what another one has counted, as it was written. */
   readonly merge: (text: string) => void;
   readonly count: () => number;
-  /** The value below which this share of them lies, from 0 to 1; `undefined` where nothing was counted. */
+  /** The smallest value that this share of them, from 0 to 1, doesn't exceed; `undefined` where nothing was counted. */
   readonly quantile: (share: number) => number | undefined;
   /** As JSON: buckets and their counts in turn, ascending. */
   readonly toText: () => string;
@@ -33,11 +33,11 @@ export function createSketch(text?: string): Sketch {
     merge,
     count: () => total,
     quantile(share) {
-      const rank = Math.min(1, Math.max(0, share)) * (total - 1);
+      const rank = Math.ceil(Math.min(1, Math.max(0, share)) * total);
       let passed = 0;
       for (const [bucket, times] of ascending()) {
         passed += times;
-        if (passed > rank) return middleOf(bucket);
+        if (passed >= rank) return middleOf(bucket);
       }
       return undefined;
     },

@@ -60,17 +60,17 @@ function createFindFigures(overrides: LimitRules["overrides"]): FindFigures {
     }),
   );
   return (scope, value, general) => {
-    const override = byScope.get(scope)?.(value);
+    const override = byScope.get(scope)?.(value, scope === "address" ? networkOf(value) : value);
     return override === undefined ? general : { ...general, ...override };
   };
 }
 
-/** An exact name wins over a pattern, and of patterns the first. */
+/** An exact name, which may be that of the network, wins over a pattern, and of patterns the first. */
 function createFindOverride(named: readonly (readonly [string, LimitFigures])[]) {
   const exact = new Map(named);
   const patterns = named
     .filter(([name]) => name.includes("*"))
     .map(([name, figures]) => ({ figures, ...compileGlobs([name]) }));
-  return (value: string): LimitFigures | undefined =>
-    exact.get(value) ?? patterns.find(({ matches }) => matches(value))?.figures;
+  return (value: string, network: string): LimitFigures | undefined =>
+    exact.get(value) ?? exact.get(network) ?? patterns.find(({ matches }) => matches(value))?.figures;
 }

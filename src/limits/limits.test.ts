@@ -127,6 +127,15 @@ test("an override frees nobody from a wider limit", async () => {
   expect(await count(9, { tokenId: "vip" })).toBe(3);
 });
 
+test("an IPv6 network's figures are those of each of its addresses, and win over a glob", async () => {
+  const overrides = {
+    address: { "*": { requestsPerMinute: 5 }, "2001:db8:0:1::/64": { requestsPerMinute: 2 } },
+  };
+  const { count } = setUp({ overrides });
+  expect(await count(9, { address: () => "2001:db8:0:1::7" })).toBe(2);
+  expect(await count(9, { address: () => "2001:db8:0:2::7" })).toBe(5);
+});
+
 test("overrides bound users, models, providers, projects and keys that nothing bounds else", async () => {
   const overrides = {
     user: { alice: one },
@@ -175,10 +184,10 @@ test("a refusal says which limit, how long to wait, and never whose it is", asyn
     "The rate limit is reached: 2 requests per minute for this token. Wait as long as the Retry-After header says.",
   );
   expect(refusal.headers).toEqual({
-    "retry-after": "61",
+    "retry-after": "60",
     "x-ratelimit-limit": "2",
     "x-ratelimit-remaining": "0",
-    "x-ratelimit-reset": "61",
+    "x-ratelimit-reset": "60",
     "x-ratelimit-scope": "token",
     "x-ratelimit-metric": "requests",
     "x-ratelimit-window": "minute",
@@ -204,6 +213,20 @@ test("too many at once, and a request too large for its window, are told as what
   expect(message).toMatch(
     /^This request is estimated at 150 tokens, which is more than the limit of 100 tokens per minute for all callers together\./,
   );
+});
+
+test("nobody is told to wait who could never pass", async () => {
+  const large = { input: 100, output: 50, sampled: true };
+  const retryOf = async (some: Partial<LimitRules>, estimate = large) => {
+    const { take } = setUp({ global: { tokensPerMinute: 100 }, ...some });
+    await take();
+    const { headers } = await refusalOf(take({}, estimate));
+    return [headers["retry-after"], headers["x-should-retry"]];
+  };
+  expect(await retryOf({ optimisticFirst: false })).toEqual([undefined, "false"]);
+  expect(await retryOf({}, { ...large, sampled: false })).toEqual([undefined, "false"]);
+  expect(await retryOf({})).toEqual(["60", undefined]);
+  expect(await retryOf({ optimisticFirst: false }, { ...large, output: 0 })).toEqual(["60", undefined]);
 });
 
 test("a call that passes gets the headers of its tightest scope", async () => {

@@ -5,7 +5,7 @@ import { ManagementFault } from "./fault.ts";
 import { answers, faultAnswer } from "./fault-answers.ts";
 import { idParams, readId } from "./fields.ts";
 import { answerList, cursorOf } from "./list-answer.ts";
-import { oneOf, pageQuery, readPage, readTime, soughtText, soughtTime } from "./list-query.ts";
+import { checkSpan, oneOf, pageQuery, readPage, readTime, soughtText, soughtTime } from "./list-query.ts";
 import type { ManagementParts } from "./parts.ts";
 import type { ReadLog } from "./read-log.ts";
 
@@ -88,6 +88,7 @@ export function createAuditRoutes({ auditStore }: ManagementParts, readLog: Read
         from: start === undefined ? undefined : readTime(start),
         to: end === undefined ? undefined : readTime(end),
       };
+      checkSpan(filter.from, filter.to);
       const page = await there().list(filter, readPage(query));
       await readLog(c.var.actor, "audit.list");
       const items = page.items.map(writeEntry);

@@ -8,11 +8,17 @@ import { createRoutes } from "./routes.ts";
 
 const json = "application/json";
 
+/** A path, or a whole URL, of which the path counts. */
+const target = line(8192).refine(
+  (written) => /^(?:\/|https?:\/\/[^/?#]+\/)/i.test(written),
+  "must be a path such as /v1/models, or a whole URL, of which the path and the query count",
+);
+
 const purgeSchema = z
   .strictObject({
     method: line(20).optional(),
-    url: line(8192).optional(),
-    prefix: line(8192).optional(),
+    url: target.optional(),
+    prefix: target.optional(),
     project_id: line(100).optional(),
     all: z.boolean().optional(),
   })

@@ -7,7 +7,7 @@ import { ManagementFault, queryFault } from "./fault.ts";
 import { answers, faultAnswer } from "./fault-answers.ts";
 import { idParams, readId } from "./fields.ts";
 import { answerList, cursorOf } from "./list-answer.ts";
-import { pageQuery, readPage, readTime, soughtText, soughtTime } from "./list-query.ts";
+import { checkSpan, pageQuery, readPage, readTime, soughtText, soughtTime } from "./list-query.ts";
 import type { ManagementParts } from "./parts.ts";
 import type { ReadLog } from "./read-log.ts";
 import { createRoutes } from "./routes.ts";
@@ -169,6 +169,9 @@ export function createExchangeRoutes({ exchanges }: Pick<ManagementParts, "excha
 
 function readFilter(query: { readonly [Name in keyof typeof filterQuery]?: string | undefined }): ExchangeFilter {
   const { start_time: start, end_time: end, status, min_cost: minCost, min_latency: minLatency } = query;
+  const from = start === undefined ? undefined : readTime(start);
+  const to = end === undefined ? undefined : readTime(end);
+  checkSpan(from, to);
   return {
     projectId: query.project_id,
     tokenId: query.token_id,
@@ -180,8 +183,8 @@ function readFilter(query: { readonly [Name in keyof typeof filterQuery]?: strin
     outcome: query.outcome,
     kind: query.kind,
     cache: query.cache,
-    from: start === undefined ? undefined : readTime(start),
-    to: end === undefined ? undefined : readTime(end),
+    from,
+    to,
     minCostNanoUsd: minCost === undefined ? undefined : readUsd(minCost),
     minDurationMs: minLatency === undefined ? undefined : Number(minLatency),
     search: query.search,

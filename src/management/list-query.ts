@@ -94,6 +94,12 @@ export function readTime(text: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
+/** Throws where a span of time would end before it begins; an end that isn't given is now, or none. */
+export function checkSpan(from: number | undefined, to: number | undefined): void {
+  if (from !== undefined && to !== undefined && from > to)
+    throw queryFault("start_time must not be after end_time, or after now where there is none");
+}
+
 function clamp(written: string | undefined, usual: number, max: number): number {
   const number = Math.trunc(Number(written ?? usual));
   return Number.isNaN(number) ? usual : Math.min(Math.max(number, 1), max);

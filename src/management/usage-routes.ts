@@ -6,8 +6,9 @@ import { ManagementFault, queryFault } from "./fault.ts";
 import { answers, faultAnswer } from "./fault-answers.ts";
 import { timeAnswer, writeTime } from "./fields.ts";
 import { answerList, nextCursor } from "./list-answer.ts";
-import { pageQuery, readTime, soughtText, soughtTime } from "./list-query.ts";
+import { checkSpan, pageQuery, readTime, soughtText, soughtTime } from "./list-query.ts";
 import type { ManagementParts } from "./parts.ts";
+import { readProjectNames } from "./project-names.ts";
 import { createRoutes } from "./routes.ts";
 
 const dayMs = 86_400_000;
@@ -24,6 +25,7 @@ const quantilesSchema = z
 const usageSchema = z
   .object({
     project_id: text,
+    project_name: text.openapi({ description: "Its name now." }),
     token_id: text,
     model: text,
     provider: text,
@@ -107,12 +109,17 @@ const get = createRoute({
 });
 
 /** The route of usage. */
-export function createUsageRoutes({ exchanges, now }: Pick<ManagementParts, "exchanges" | "now">) {
+export function createUsageRoutes({
+  exchanges,
+  projects,
+  now,
+}: Pick<ManagementParts, "exchanges" | "projects" | "now">) {
   return createRoutes().openapi(get, async (c) => {
     const query = c.req.valid("query");
     const groups = readGroups(query.group_by ?? "") ?? [];
     const to = (query.end_time === undefined ? undefined : readTime(query.end_time)) ?? now();
     const from = (query.start_time === undefined ? undefined : readTime(query.start_time)) ?? to - usualSpanMs;
+    checkSpan(from, to);
     const log = exchanges.findLog();
     if (!log) throw new ManagementFault("exchange_log_off");
     const found = await log.ask({
@@ -131,12 +138,13 @@ export function createUsageRoutes({ exchanges, now }: Pick<ManagementParts, "exc
     });
     if (found.kind === "too_many")
       throw queryFault(`these are more than ${found.most} groups; ask for a shorter time, or group by less`);
+    const names = groups.includes("project") ? await readProjectNames(projects) : noNames;
     if (wantsCsv(c.req.header("accept")))
-      return c.body(writeUsageCsv(groups, found.groups), 200, {
+      return c.body(writeUsageCsv(groups, found.groups, names), 200, {
         "content-type": "text/csv; charset=utf-8; header=present",
         "content-disposition": 'attachment; filename="usage.csv"',
       });
-    const items = found.groups.map(writeGroup);
+    const items = found.groups.map((group) => writeGroup(group, names));
     return answerList(c, query.format, items, {
       usage: items,
       start_time: writeTime(from - (from % hourMs)),
@@ -145,6 +153,11 @@ export function createUsageRoutes({ exchanges, now }: Pick<ManagementParts, "exc
     });
   });
 }
+
+/** What projects are called, by id. */
+type Names = ReadonlyMap<string, string>;
+
+const noNames: Names = new Map();
 
 /** What it is grouped by; `undefined` where something else is written. */
 function readGroups(written: string): readonly UsageKey[] | undefined {
@@ -158,9 +171,9 @@ function wantsCsv(accept = ""): boolean {
   return accept.split(",").some((range) => /^\s*text\/csv\s*(?:;(?!\s*q=0(?:\.0*)?\s*$)|$)/i.test(range));
 }
 
-function writeGroup(group: UsageGroup): z.output<typeof usageSchema> {
+function writeGroup(group: UsageGroup, names: Names): z.output<typeof usageSchema> {
   return {
-    ...Object.fromEntries(writeKeys(group)),
+    ...Object.fromEntries(writeKeys(group, names)),
     requests: group.requests,
     errors: group.errors,
     cache_hits: group.cacheHits,
@@ -187,23 +200,29 @@ const keyNames: Readonly<Record<UsageKey, string>> = {
 };
 
 /** What a group is of, by the names that answers have for it. */
-function writeKeys({ keys }: UsageGroup): readonly (readonly [name: string, value: string | number | null])[] {
-  return usageKeys.flatMap((key) => {
+function writeKeys({ keys }: UsageGroup, names: Names): readonly (readonly [name: string, value: Written])[] {
+  return usageKeys.flatMap((key): readonly (readonly [string, Written])[] => {
     const value = keys[key];
-    return value === undefined ? [] : [[keyNames[key], writeKey(key, value)] as const];
+    if (value === undefined) return [];
+    const written = [keyNames[key], writeKey(key, value)] as const;
+    return key === "project" ? [written, [projectName, names.get(String(value)) ?? null]] : [written];
   });
 }
 
-function writeKey(key: UsageKey, value: string | number | null): string | number | null {
+type Written = string | number | null;
+
+const projectName = "project_name";
+
+function writeKey(key: UsageKey, value: Written): Written {
   if (key === "day") return writeTime(Number(value)).slice(0, 10);
   return key === "hour" ? writeTime(Number(value)) : value;
 }
 
-function writeUsageCsv(groupedBy: readonly UsageKey[], groups: readonly UsageGroup[]): string {
+function writeUsageCsv(groupedBy: readonly UsageKey[], groups: readonly UsageGroup[], names: Names): string {
   const shares = ["p50", "p90", "p95", "p99"] as const;
   const timesOf = (quantiles: Quantiles) => shares.map((share) => quantiles[share]);
   const head = [
-    ...groupedBy.map((key) => keyNames[key]),
+    ...groupedBy.flatMap((key) => (key === "project" ? [keyNames[key], projectName] : [keyNames[key]])),
     "requests",
     "errors",
     "cache_hits",
@@ -217,7 +236,7 @@ function writeUsageCsv(groupedBy: readonly UsageKey[], groups: readonly UsageGro
     ...shares.map((share) => `first_byte_${share}_ms`),
   ];
   const rows = groups.map((group) => [
-    ...writeKeys(group).map(([, value]) => value),
+    ...writeKeys(group, names).map(([, value]) => value),
     group.requests,
     group.errors,
     group.cacheHits,

@@ -38,7 +38,7 @@ export type UsageGroup = {
   readonly firstByteMs: Quantiles;
 };
 
-/** Below which value 50, 90, 95 and 99 % of all lie, wrong by 2 % at most; null where there is none. */
+/** The smallest values that 50, 90, 95 and 99 % of all don't exceed, wrong by 2 % at most; null where there is none. */
 export type Quantiles = {
   readonly p50: number | null;
   readonly p90: number | null;

@@ -117,6 +117,26 @@ test("a POST is kept where its consumer opts in, by its body, and the age that i
   expect(await wordsOf([ask(one)])).toEqual(["bypass"]);
 });
 
+test("a POST that wants a kept answer only is given one or none, and never goes up, opted in or not", async () => {
+  const text = body();
+  const only: Header = ["cache-control", "only-if-cached"];
+  const wanting: Header = ["cache-control", "public, max-age=60, only-if-cached"];
+  const ask = (...headers: readonly Header[]) => stage().call({ body: text, headers });
+  for (const header of [only, wanting]) {
+    const { answer, seen } = await ask(header);
+    expect([answer.status, answer.header("x-weir-error"), seen.length]).toEqual([504, "not_cached", 0]);
+  }
+  const kept = await ask(optIn);
+  const given = await ask(only);
+  expect([wordOf(given), given.answer.text, given.seen.length]).toEqual(["hit", kept.answer.text, 0]);
+  // Nothing can be kept for these, so there is nothing that they could be given.
+  const streamed = await stage().call({ chunks: ['{"model":"gpt-4o",', '"messages":[]}'], headers: [only] });
+  const put = await stage().call({ method: "PUT", body: text, headers: [only] });
+  const part = await ask(only, ["range", "bytes=0-1"]);
+  const stored = await ask(["cache-control", "only-if-cached, no-store"]);
+  for (const { answer, seen } of [streamed, put, part, stored]) expect([answer.status, seen.length]).toEqual([504, 0]);
+});
+
 test("only a POST's 200 is kept, and none that tells an error", async () => {
   for (const script of [answering([], "201 Created"), answering([], "200 OK", '{"error":{"message":"no"}}')]) {
     const text = body();
@@ -307,7 +327,7 @@ test("what was kept is forgotten by URL, prefix and project, or all of it", asyn
   };
   await purge({ all: true });
   expect(await fill()).toEqual(["miss", "miss", "miss", "miss"]);
-  expect(await purge({ method: "GET", url: one })).toEqual({ deleted: 2 });
+  expect(await purge({ method: "GET", url: `https://api.example.com${one}` })).toEqual({ deleted: 2 });
   expect(await purge({ method: "GET", url: one })).toEqual({ deleted: 0 });
   expect(await fill()).toEqual(["miss", "miss", "hit", "hit"]);
   expect(await purge({ prefix: other.slice(0, -3) })).toEqual({ deleted: 2 });
@@ -318,7 +338,7 @@ test("what was kept is forgotten by URL, prefix and project, or all of it", asyn
   await stage().call({ body: text, headers: [optIn] });
   expect(await purge({ method: "POST", url: "/openai/v1/chat/completions" })).toEqual({ deleted: 1 });
   expect(await purge({ all: true })).toEqual({ deleted: 4 });
-  for (const wrong of [{}, { method: "GET" }, { url: one }, { prefix: "/", all: true }, "{"])
+  for (const wrong of [{}, { method: "GET" }, { url: one }, { prefix: "/", all: true }, "{", { prefix: one.slice(1) }])
     expect((await control.manage("POST", "/manage/cache/purge", wrong)).status).toBe(400);
   const audit = await control.manage("GET", "/manage/audit?action=cache.purge&limit=1");
   expect(audit.text).toContain('"deleted":4');

@@ -33,10 +33,10 @@ const start = (port = 0) =>
 const env = (url = weir.url) => ({ MANAGEMENT_API_BASE_URL: url, MANAGEMENT_TOKEN: managementToken });
 const run = (...args: readonly string[]) => home.weir(["manage", ...args], env());
 
-async function call(url: string, question: string, model = "gpt-4o-mini"): Promise<string> {
+async function call(url: string, question: string, model = "gpt-4o-mini", key = "sk-consumer"): Promise<string> {
   const answer = await fetch(`${url}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: "Bearer sk-consumer", "content-type": "application/json", "x-user-id": "ada" },
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "x-user-id": "ada" },
     body: JSON.stringify({ model, temperature: 0, messages: [{ role: "user", content: question }] }),
   });
   await answer.text();
@@ -56,9 +56,9 @@ test("what was called can be listed, opened and summed up", async () => {
     const stdout = await read("exchanges", "list");
     return stdout.includes(id) && stdout.includes(failed) ? stdout : undefined;
   }, "They are not in the log");
-  expect(listed).toMatch(/^time +id +status +provider +model +in +out +cost +took +path +cause\n/);
+  expect(listed).toMatch(/^time +id +status +provider +model +in +out +cost +took +user +path +cause\n/);
   expect(listed).toMatch(
-    new RegExp(`${id} +200 +openai +gpt-4o-mini +1,200 +30 +\\$0\\.0\\d+ +.+ms +/v1/chat/completions`),
+    new RegExp(`${id} +200 +openai +gpt-4o-mini +1,200 +30 +\\$0\\.0\\d+ +.+ms +ada +/v1/chat/completions`),
   );
   expect(await read("exchanges", "list", "--status", "404", "--json")).toContain(failed);
   expect(await read("exchanges", "list", "--session", "nobody")).toBe("There are no such exchanges.\n");
@@ -82,6 +82,29 @@ test("what was called can be listed, opened and summed up", async () => {
     usage: [{ user: "ada", requests: 2 }],
   });
   expect(await read("usage", "--user", "nobody", "--by", "day")).toMatch(/\nThere was nothing\.\n$/);
+}, 30_000);
+
+test("whose exchanges and sums are is told by the project's name, and the token's id", async () => {
+  expect(await run("project", "create", "--name", "search", "--openai-key", "sk-0123456789")).toMatchObject({
+    code: 0,
+  });
+  const token = JSON.parse(await read("token", "create", "--project", "search", "--json")) as Record<string, string>;
+  const { token: text = "", id: tokenId = "" } = token;
+  const id = await call(weir.url, "Whose is this?", "gpt-4o-mini", text);
+  const line = new RegExp(`^\\S+ +${id} .* search +${tokenId} +ada +/v1/chat/completions`, "m");
+  const listed = await waitFor(async () => {
+    const stdout = await read("exchanges", "list", "--project", "search");
+    return stdout.includes(id) ? stdout : undefined;
+  }, "It is not in the log");
+  expect(listed).toMatch(/^time .* took +project +token +user +path +cause\n/);
+  expect(listed).toMatch(line);
+  expect(await read("usage", "--by", "project")).toMatch(/\nsearch +1 /);
+  const all = await run("token", "create", "--project", "search", "--allowed-model", "");
+  expect(all).toMatchObject({ code: 2, stderr: matching(/--allowed-model must not be empty/), stdout: "" });
+  expect(await run("usage", "--start-time", "2026-03-01", "--end-time", "2026-02-01")).toMatchObject({
+    code: 1,
+    stderr: matching(/start_time must not be after end_time/),
+  });
 }, 30_000);
 
 test("mistakes end with 2, what the gateway refuses with 1", async () => {

@@ -39,6 +39,17 @@ test("what has no price can be called by who has a hard budget, and spends nothi
     expect((await stage.ask({ token, model: "mystery-9000", maxTokens: 100_000 })).told).toBe("200");
 });
 
+test("a call that names no model in a way that can be read is told so", async () => {
+  await using stage = await openStage({ env: { UNPRICED: "refuse" } });
+  for (const body of ["model=gpt-4o", '{"messages":[]}', "{"]) {
+    const { told, text } = await stage.ask({ body });
+    expect([body, told]).toEqual([body, unpriced]);
+    expect(text).toContain("No model can be read in this request");
+    expect(text).not.toContain("another model");
+  }
+  expect(stage.provider.reached.length).toBe(0);
+});
+
 test("no way to write a model's name hides it", async () => {
   await using stage = await openStage({ env: { UNPRICED: "refuse" } });
   const body = '{"model":"gpt-4o","messages":[],"model":"mystery-9000"}';

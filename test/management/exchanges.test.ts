@@ -132,6 +132,33 @@ onEachDatabase((databaseTest, makePlace) => {
   });
 });
 
+test("usage by project tells what each is called", async () => {
+  await using place = await makeSqlitePlace();
+  await using stage = await openStage(place);
+  const { json } = await expectStatus(201, stage.ask("POST", "/manage/projects", { name: "search" }));
+  const { id } = z.object({ id: z.string() }).parse(json);
+  await writeExchanges(place, [
+    exchangeAt(start, { project_id: id }),
+    exchangeAt(start, { project_id: project }),
+    exchangeAt(start, {}),
+  ]);
+  const { usage } = readUsage(await stage.ask("GET", "/manage/usage?group_by=project,model"));
+  const named = new Map(usage.map((sums) => [sums["project_id"], sums["project_name"]]));
+  expect(named).toEqual(
+    new Map([
+      [id, "search"],
+      [project, null],
+      [null, null],
+    ]),
+  );
+  const csv = await stage.ask("GET", "/manage/usage?group_by=project,model", undefined, {
+    headers: { accept: "text/csv" },
+  });
+  expect(csv.text).toStartWith("project_id,project_name,model,requests,");
+  expect(csv.text).toContain(`${id},search,gpt-4o-mini,1,`);
+  expect(readUsage(await stage.ask("GET", "/manage/usage?group_by=model")).usage[0]).not.toHaveProperty("project_name");
+});
+
 test("what can't be asked is refused with what is wrong", async () => {
   await using place = await makeSqlitePlace();
   await using stage = await openStage(place);
@@ -148,6 +175,10 @@ test("what can't be asked is refused with what is wrong", async () => {
     "usage?group_by=colour",
     "usage?group_by=model,,user",
     "usage?limit=3",
+    "usage?start_time=2026-03-01T00:00:00Z&end_time=2026-02-01T00:00:00Z",
+    "usage?start_time=2999-01-01T00:00:00Z",
+    "exchanges?start_time=2026-03-01T00:00:00Z&end_time=2026-02-01T00:00:00Z",
+    "audit?start_time=2026-03-01T00:00:00Z&end_time=2026-02-01T00:00:00Z",
   ];
   for (const path of refused)
     expect([path, await faultOf(stage.ask("GET", `/manage/${path}`))]).toEqual([path, "400 query_invalid"]);

@@ -8,6 +8,7 @@ import { ManageFault } from "./fault.ts";
 import { findProjectId } from "./find-project.ts";
 import { toPathPart } from "./ids.ts";
 import { addListOptions, describeRest, type Listed, type ListOptions, listPages } from "./list-options.ts";
+import { listProjects } from "./list-projects.ts";
 import { type Exchange, shapes } from "./shapes.ts";
 import { formatFacts, formatTime } from "./words.ts";
 
@@ -114,7 +115,10 @@ async function list({ api, options }: Desk<Filter>): Promise<Shown> {
     const { exchanges, next_cursor: next } = await api.ask(sent, shapes.exchanges);
     return { items: exchanges, next };
   });
-  return { json: { exchanges: listed.items, next_cursor: listed.next }, lines: describeList(listed) };
+  const json = { exchanges: listed.items, next_cursor: listed.next };
+  const ofProjects = options.json !== true && listed.items.some(({ project_id: id }) => id !== null);
+  const names = new Map((ofProjects ? await listProjects(api) : []).map(({ id, name }) => [id, name]));
+  return { json, lines: describeList(listed, names) };
 }
 
 async function get({ api, options }: Desk<{ readonly body?: true }>, called = ""): Promise<Shown> {
@@ -188,10 +192,21 @@ function describeEvent(
   return formatTable([[formatTime(at), id, "begins", method, path]]).join("");
 }
 
-function describeList({ items, next }: Listed<Exchange>): readonly string[] {
+function describeList({ items, next }: Listed<Exchange>, projects: ReadonlyMap<string, string>): readonly string[] {
   if (items.length === 0 && next === null) return ["There are no such exchanges."];
   const head = ["time", "id", "status", "provider", "model", "in", "out", "cost", "took", "path", "cause"];
-  const table = formatTable([head, ...items.map(describe)], [5, 6, 7, 8]);
+  // Whose they are takes room, so it stands there where any is somebody's.
+  const owners = [
+    { title: "project", of: ({ project_id: id }: Exchange) => id && (projects.get(id) ?? id) },
+    { title: "token", of: ({ token_id: id }: Exchange) => id },
+    { title: "user", of: ({ user }: Exchange) => user },
+  ].filter(({ of }) => items.some((exchange) => of(exchange) !== null));
+  const place = head.indexOf("path");
+  const rows = items.map((exchange) =>
+    describe(exchange).toSpliced(place, 0, ...owners.map(({ of }) => of(exchange) ?? "-")),
+  );
+  const titles = head.toSpliced(place, 0, ...owners.map(({ title }) => title));
+  const table = formatTable([titles, ...rows], [5, 6, 7, 8]);
   return [...(items.length === 0 ? ["There are none among the latest."] : table), ...describeRest({ next })];
 }
 

@@ -58,7 +58,9 @@ async function purge({ api, options }: Desk<Purge>): Promise<Shown> {
     ...(all === undefined ? {} : { all }),
   };
   const { deleted } = await api.ask(api.manage.cache.purge.$post({ json }), shapes.purged);
-  return { json: { deleted }, lines: [`${formatNumberOf(deleted, "answer")} forgotten.`] };
+  const missed = deleted === 0 && url !== undefined && method === undefined;
+  const advice = missed ? [" Those to POSTs are forgotten with --method POST."] : [];
+  return { json: { deleted }, lines: [[`${formatNumberOf(deleted, "answer")} forgotten.`, ...advice].join("")] };
 }
 
 async function listProviders({ api }: Desk<object>): Promise<Shown> {

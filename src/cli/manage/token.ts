@@ -10,6 +10,7 @@ import { toPathPart } from "./ids.ts";
 import { collect } from "./key-options.ts";
 import { addListOptions, describeRest, type ListOptions, listPages } from "./list-options.ts";
 import { readMetadata } from "./metadata-option.ts";
+import { readAllowedModels } from "./model-option.ts";
 import { shapes, type Token } from "./shapes.ts";
 import { formatExpiry, formatFacts, formatPairs, formatTime } from "./words.ts";
 
@@ -99,7 +100,7 @@ async function create({ api, options }: Desk<Wanted & { readonly project: string
   const json = {
     project_id: projectId,
     ...(Object.keys(expiry).length === 0 ? { duration: "24h" } : expiry),
-    ...readFields(options),
+    ...readFields(options, { isNew: true }),
   };
   const token = await api.ask(api.manage.tokens.$post({ json }), shapes.token);
   return { json: token, lines: describeToken(token, "  (shown this once)") };
@@ -136,7 +137,7 @@ async function update(
   const { activate, deactivate } = options;
   const json = {
     ...readExpiry(options),
-    ...readFields(options),
+    ...readFields(options, { isNew: false }),
     ...(activate || deactivate ? { is_active: activate === true } : {}),
   };
   if (Object.keys(json).length === 0)
@@ -173,14 +174,14 @@ function agrees(project: string): boolean {
 }
 
 /** What the options say beside its life; an empty text is null. */
-function readFields(options: Wanted) {
+function readFields(options: Wanted, kind: { readonly isNew: boolean }) {
   const { name, maxRequests, user, allowedModel, metadata } = options;
-  const models = allowedModel?.filter((model) => model !== "");
+  const models = readAllowedModels(allowedModel, kind);
   return {
     ...(name === undefined ? {} : { name: name || null }),
     ...(maxRequests === undefined ? {} : { max_requests: maxRequests }),
     ...(user === undefined ? {} : { user_id: user || null }),
-    ...(models === undefined ? {} : { allowed_models: models.length === 0 ? null : models }),
+    ...(models === undefined ? {} : { allowed_models: models === null ? null : [...models] }),
     ...readMetadata(metadata),
     ...readBounds(options),
   };

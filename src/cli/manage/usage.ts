@@ -60,11 +60,16 @@ function describeSums(groups: readonly Sums[]): readonly string[] {
   if (first === undefined) return ["There was nothing."];
   const by = keys.filter((key) => first[key] !== undefined);
   const counts = ["requests", "errors", "kept", "in", "out", "cost", "saved", "p50", "p95", "first byte"];
-  const rows = groups.map((group) => [...by.map((key) => describeKey(group[key])), ...describeGroup(group)]);
+  const rows = groups.map((group) => [...by.map((key) => describeKey(nameOf(group, key))), ...describeGroup(group)]);
   return formatTable(
     [[...by.map((key) => key.replace("_id", "")), ...counts], ...rows],
     counts.map((_, index) => by.length + index),
   );
+}
+
+/** What a group is of: a project by its name, where it has one. */
+function nameOf(group: Sums, key: (typeof keys)[number]): unknown {
+  return key === "project_id" ? (group["project_name"] ?? group[key]) : group[key];
 }
 
 function describeGroup(group: Sums): readonly string[] {

@@ -1,0 +1,78 @@
+import { hash } from "node:crypto";
+import { isTree } from "./lookup.ts";
+import type { Report } from "./report.ts";
+import type { YamlTree } from "./yaml-file.ts";
+
+/**
+ * Reads `features.rate_limiting` of Instawork's llm-proxy as the `limits` that count alike: its figures bound everybody together
+ * and each provider, model, key and user, what is said of one of them takes their place where it is above 0, and only input counts.
+ */
+export function moveOldLimits(yaml: YamlTree, file: string, report: Report): YamlTree {
+  const { features, ...others } = yaml;
+  if (!isTree(features)) return yaml;
+  const { rate_limiting: old, ...otherFeatures } = features;
+  if (!isTree(old)) return yaml;
+  const kept = Object.keys(otherFeatures).length === 0 ? others : { ...others, features: otherFeatures };
+  if (!isTrue(old["enabled"])) return kept;
+  if (yaml["limits"] !== undefined) {
+    report.fault(`features.rate_limiting in ${file} must go, because limits stand there too`);
+    return kept;
+  }
+  report.warn(`features.rate_limiting in ${file} is read as limits; write it so, as docs/limits.md shows`);
+  const redis = readRedis(old["redis"]);
+  return {
+    ...kept,
+    ...(redis && yaml["redis"] === undefined ? { redis } : {}),
+    limits: createLimits(old),
+  };
+}
+
+function createLimits({ enabled: _, redis: _redis, limits, overrides, estimation, backend, ...unknown }: YamlTree) {
+  const base = isTree(limits) ? dropZeros(limits) : {};
+  const { per_key = {}, per_user = {}, per_model = {}, ...unknownScopes } = isTree(overrides) ? overrides : {};
+  return {
+    // What isn't known is told of as part of the limits.
+    ...unknown,
+    count: "input",
+    global: base,
+    ...(backend === undefined ? {} : { backend }),
+    ...(isTree(estimation) ? { estimation: readEstimation(estimation) } : {}),
+    overrides: {
+      ...unknownScopes,
+      provider: readScope({}, base),
+      model: readScope(per_model, base),
+      user: readScope(per_user, base),
+      key: readScope(per_key, base, (key) => hash("sha256", key, "hex")),
+    },
+  };
+}
+
+function readScope(named: unknown, base: YamlTree, nameOf = (name: string) => name): unknown {
+  if (!isTree(named)) return named;
+  const entries = Object.entries(named).map(([name, figures]) => [
+    nameOf(name),
+    isTree(figures) ? { ...base, ...dropZeros(figures) } : figures,
+  ]);
+  return { ...Object.fromEntries(entries), ...(Object.keys(base).length === 0 ? {} : { "*": base }) };
+}
+
+/** 0 said nothing there, and nothing of an override. */
+function dropZeros(figures: YamlTree): YamlTree {
+  return Object.fromEntries(Object.entries(figures).filter(([, figure]) => Number(figure) !== 0));
+}
+
+/** Below 0, no text was counted. */
+function readEstimation({ max_sample_bytes: most, ...others }: YamlTree): YamlTree {
+  return most === undefined ? others : { ...others, max_sample_bytes: Number(most) < 0 ? "0" : most };
+}
+
+function readRedis(old: unknown): YamlTree | undefined {
+  if (!isTree(old)) return undefined;
+  const { address, ...others } = old;
+  const entries = Object.entries({ ...others, addr: address }).filter(([, value]) => value != null && value !== "");
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+function isTrue(value: unknown): boolean {
+  return value === true || value === "true";
+}
