@@ -33,8 +33,13 @@ const bunFlags = [
 ];
 
 function environment() {
-  // Read by Bun as it starts: without it, fetch queues beyond 256 requests at once. 65,336 is the most that it takes.
-  return { BUN_CONFIG_MAX_HTTP_REQUESTS: "65336", ...process.env };
+  return {
+    // Read by Bun as it starts: without it, fetch queues beyond 256 requests at once. 65,336 is the most that it takes.
+    BUN_CONFIG_MAX_HTTP_REQUESTS: "65336",
+    ...process.env,
+    // A gateway ends when this process is killed, which can't pass that on.
+    WEIR_LAUNCHER_PROCESS: String(process.pid),
+  };
 }
 
 function installWhatIsMissing({ dev }) {

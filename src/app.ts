@@ -173,7 +173,7 @@ export async function openApp({
     lost: () => telemetry?.state().lost ?? 0,
     restarts: () => telemetry?.state().restarts ?? 0,
     late: () => telemetry?.state().late ?? 0,
-    isDatabaseAlive: control.isAlive,
+    isDatabaseAlive: async () => (await control.databaseState()) === "ok",
     knownTokens: control.tokens.count,
     cache: cache && (() => ({ ...cache.counts, size: cache.store.size() })),
   });
@@ -253,8 +253,9 @@ export async function openApp({
     const pages = createStatusPages({
       ...about,
       isReady,
-      isDatabaseAlive: control.isAlive,
-      redisState: limiter.redisState,
+      databaseState: control.databaseState,
+      limitsRedis: limiter.redisState,
+      cacheRedis: () => cache?.store.redisState(),
       draining: () => draining,
     });
     const allPaths = createOwnPaths(pages, management.answer);

@@ -3,6 +3,7 @@ import type { Actor, AuditEvent } from "./domain/audit.ts";
 import type { Budget } from "./domain/budget.ts";
 import type { Refusal } from "./domain/refusal.ts";
 import type { Arrival, Clock } from "./gateway/arrival.ts";
+import { createDatabaseLife, type DatabaseState } from "./gateway/database-life.ts";
 import { createDenials } from "./gateway/denials.ts";
 import { createTokenBook, type TokenBook } from "./gateway/token-book.ts";
 import { auditThreshold } from "./limits/budget-threshold.ts";
@@ -10,15 +11,16 @@ import { createBudgetWebhook } from "./limits/budget-webhook.ts";
 import { type Budgets, createBudgets } from "./limits/budgets.ts";
 import type { TroubleLog } from "./lib/trouble-log.ts";
 import { type ControlStore, openControlStore } from "./storage/control-store.ts";
-import { isDatabaseFailure } from "./storage/database-failure.ts";
+import { mayDatabaseRecover } from "./storage/database-failure.ts";
 import { startTokenCleanup } from "./storage/token-cleanup.ts";
+import { tryToWrite } from "./storage/try-to-write.ts";
 
 /** Projects and tokens, as the data plane and the management use them. */
 export type Control = {
   /** `undefined` as long as the database has never been reached. */
   readonly findStore: () => ControlStore | undefined;
   /** Asks the database for a sign of life, at most every other second. */
-  readonly isAlive: () => Promise<boolean>;
+  readonly databaseState: () => Promise<DatabaseState>;
   readonly tokens: TokenBook;
   readonly budgets: Budgets;
   /** Tells the audit of a call that was not let in. */
@@ -40,13 +42,11 @@ export type ControlParts = {
 };
 
 const retryAfterMs = 1_000;
-/** How long a sign of life holds, and how long it is waited for. Milliseconds. */
-const aliveForMs = 2_000;
-const aliveWithinMs = 1_000;
 
 /**
- * Opens the database and what is kept of it in memory; throws what the operator has to mend. A server that doesn't answer
- * yet is no fault: it is tried again, and calls that need it are refused until then.
+ * Opens the database and what is kept of it in memory; throws what the operator has to mend: a database that a server
+ * doesn't have, a user whom it doesn't let in. A server that doesn't answer yet is no fault: it is tried again, and calls
+ * that need it are refused until then.
  */
 export async function openControl({
   config,
@@ -56,22 +56,26 @@ export async function openControl({
   clock,
   trouble,
 }: ControlParts): Promise<Control> {
-  const { now } = clock;
+  const { now, elapsed } = clock;
   const budgetWebhook = webhook && createBudgetWebhook({ ...webhook, fetch, onTrouble: trouble });
   let store: ControlStore | undefined;
   let endCleanup = () => {};
   let closing = false;
-  let asked = { at: Number.NEGATIVE_INFINITY, answer: Promise.resolve(false) };
   const need = (): ControlStore => {
     if (!store) throw new Error("The database has not been reached yet");
     return store;
   };
+  const { check: databaseState, watch } = createDatabaseLife({
+    elapsed,
+    read: async () => need().tokens.changedSince(undefined),
+    write: async () => tryToWrite(need().storage),
+  });
   const tokens = createTokenBook({
     tokens: {
       findAccess: async (digest) => need().tokens.findAccess(digest),
-      spend: async (id) => need().tokens.spend(id),
-      giveBack: async (id) => need().tokens.giveBack(id),
-      addUses: async (uses) => need().tokens.addUses(uses),
+      spend: async (id) => watch(need().tokens.spend(id)),
+      giveBack: async (id) => watch(need().tokens.giveBack(id)),
+      addUses: async (uses) => watch(need().tokens.addUses(uses)),
       changedSince: async (epoch) => need().tokens.changedSince(epoch),
     },
     version: () => store?.storage.version(),
@@ -80,9 +84,9 @@ export async function openControl({
   });
   const budgets = createBudgets({
     store: {
-      sync: async (holder, news) => need().spend.sync(holder, news),
-      touch: async (holder) => need().spend.touch(holder),
-      end: async (holder, turns) => need().spend.end(holder, turns),
+      sync: async (holder, news) => watch(need().spend.sync(holder, news)),
+      touch: async (holder) => watch(need().spend.touch(holder)),
+      end: async (holder, turns) => watch(need().spend.end(holder, turns)),
     },
     clock,
     userBudgets,
@@ -94,23 +98,19 @@ export async function openControl({
     onTrouble: trouble,
   });
   const denials = createDenials({
-    note: async (actor: Actor, events: readonly AuditEvent[]) => need().changes.note(actor, events),
+    note: async (actor: Actor, events: readonly AuditEvent[]) => watch(need().changes.note(actor, events)),
     now,
     onTrouble: (error) => trouble(error, "a call that was not let in could not be told to the audit"),
   });
   try {
     await open();
   } catch (error) {
-    if (config.database.driver === "sqlite" || !isDatabaseFailure(error)) throw error;
+    if (config.database.driver === "sqlite" || !mayDatabaseRecover(error)) throw error;
     void openLater(error);
   }
   return {
     findStore: () => store,
-    isAlive() {
-      const at = clock.elapsed();
-      if (at - asked.at >= aliveForMs) asked = { at, answer: lookForLife() };
-      return asked.answer;
-    },
+    databaseState,
     tokens,
     budgets,
     deny: denials.tell,
@@ -129,14 +129,6 @@ export async function openControl({
     store?.changes
       .note({ name: "system", origin: "system" }, [event])
       .catch((error: unknown) => trouble(error, "something that was done could not be told to the audit"));
-  }
-
-  async function lookForLife(): Promise<boolean> {
-    const answer = store?.tokens.changedSince(undefined).then(
-      () => true,
-      () => false,
-    );
-    return Promise.race([answer ?? false, Bun.sleep(aliveWithinMs).then(() => false)]);
   }
 
   async function open(): Promise<void> {

@@ -59,6 +59,8 @@ export type CacheStore = {
   /** How many answers were forgotten; throws where that can't be known. */
   readonly purge: (what: Purge) => Promise<number>;
   readonly size: () => CacheSize | undefined;
+  /** Whether the Redis that keeps them answers; `undefined` where there is none. */
+  readonly redisState: () => "up" | "down" | undefined;
   readonly close: () => void;
 };
 

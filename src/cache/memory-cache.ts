@@ -51,6 +51,7 @@ export function createMemoryCache({
       return Promise.resolve(countVariants(concerned.map(([, shelf]) => shelf)));
     },
     size: () => ({ entries: countVariants(shelves.values()), bytes: shelves.calculatedSize }),
+    redisState: () => undefined,
     close: () => shelves.clear(),
   };
 

@@ -90,6 +90,8 @@ export function createRedisCache({ url, prefix, elapsed, onTrouble }: RedisCache
       return deleted;
     },
     size: () => undefined,
+    // One that is gone while nobody asks for anything shows in its connection.
+    redisState: () => (breaker.isOpen() || !redis.isUp() ? "down" : "up"),
     close() {
       breaker.close();
       redis.close();

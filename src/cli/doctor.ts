@@ -2,10 +2,13 @@ import type { Config } from "../config/config.ts";
 import type { Finding } from "./checks/check.ts";
 import { checkClock } from "./checks/check-clock.ts";
 import { checkConfiguration } from "./checks/check-configuration.ts";
+import { checkAuditFile } from "./checks/check-audit-file.ts";
 import { checkDatabase } from "./checks/check-database.ts";
+import { checkFile } from "./checks/check-file.ts";
 import { checkFolder, checkRoom } from "./checks/check-folder.ts";
 import { checkDescriptors, checkUpstreamRequests } from "./checks/check-limits.ts";
 import { checkPort } from "./checks/check-port.ts";
+import { checkRedis } from "./checks/check-redis.ts";
 import { checkSink } from "./checks/check-sink.ts";
 import { checkUpstream } from "./checks/check-upstream.ts";
 import type { CliCommand, ExitCode } from "./command.ts";
@@ -20,7 +23,7 @@ Reads the same settings as weir serve, and leaves no record anywhere. Fine besid
   $ weir doctor
   $ weir doctor --config-only --env production.env
 
-The exit code is 0 where nothing failed, 3 where the database, upstreams or sinks can't be reached and nothing else failed, else 1.
+The exit code is 0 where nothing failed, 3 where the database, Redis, upstreams or sinks can't be reached and nothing else failed, else 1.
 `;
 
 /** `weir doctor`. */
@@ -29,7 +32,7 @@ export const doctorCommand: CliCommand = {
     program
       .command("doctor")
       .description(
-        "say what is wrong with the configuration, this machine, the database, the upstreams and the sinks, and how to mend it",
+        "say what is wrong with the configuration, this machine, the database, Redis, the upstreams and the sinks, and how to mend it",
       )
       .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
       .option("--env <file>", "the file with environment variables (.env)")
@@ -52,22 +55,20 @@ async function examine({ configOnly, json, ...files }: Options): Promise<void> {
   process.exit(judge(findings));
 }
 
-async function examineMachine({
-  host,
-  port,
-  dataDir,
-  gateway,
-  telemetry,
-  control,
-}: Config): Promise<readonly Finding[]> {
+async function examineMachine(config: Config): Promise<readonly Finding[]> {
+  const { dataDir, gateway, telemetry, control, log } = config;
   const about = { dataDir, version: readVersion().version, exchangeLog: telemetry.exchangeLog };
-  const [machine, database, upstreams, sinks] = await Promise.all([
+  const [machine, database, redis, upstreams, sinks] = await Promise.all([
     Promise.all([
-      checkPort({ host, port }),
-      ...(telemetry.enabled ? [checkFolder("data folder", dataDir, "DATA_DIR"), checkRoom(dataDir, telemetry)] : []),
+      checkPort(config),
+      checkFolder("data folder", dataDir, "DATA_DIR"),
+      ...(telemetry.enabled ? [checkRoom(dataDir, telemetry)] : []),
+      ...(log.file === undefined ? [] : [checkFile("log file", log.file, "LOG_FILE")]),
+      ...(control.audit.enabled ? [checkAuditFile(control.audit)] : []),
       checkDescriptors(),
     ]),
     checkDatabase(control),
+    checkRedis(config),
     Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
     Promise.all(telemetry.sinks.map((choice) => checkSink(choice, about))),
   ]);
@@ -76,6 +77,7 @@ async function examineMachine({
     ...machine,
     checkUpstreamRequests(process.env),
     ...database,
+    ...redis,
     ...(clock === undefined ? [] : [clock]),
     ...upstreams.map(({ finding }) => finding),
     ...sinks,

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { openApp, type App } from "../app.ts";
 import type { Config } from "../config/config.ts";
@@ -10,12 +10,14 @@ import { type ManagementToken, openManagementToken } from "../management/managem
 import { type CliCommand, complain } from "./command.ts";
 import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
 import { detach } from "./detach.ts";
+import { describeFileFault } from "./file-fault.ts";
 import { loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
 import { reloadOnHangup } from "./reload-on-hangup.ts";
 import { describeStart } from "./start-message.ts";
+import { readStartFault } from "./start-fault.ts";
 import { readVersion } from "./version.ts";
-import { configOfWorker, endWithParent, readWorkerNumber, superviseWorkers } from "./workers.ts";
+import { configOfWorker, endWithLauncher, endWithParent, readWorkerNumber, superviseWorkers } from "./workers.ts";
 
 /** Options as the command line has them, by camel-cased name. */
 export type Options = Readonly<Record<string, string | boolean>>;
@@ -70,13 +72,14 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
     if (pidPath !== undefined) notePid(pidPath);
     return superviseWorkers(config);
   }
-  const log = createLog(config.log, openLogOutput(config.log, { rotates: !config.telemetry.enabled, buffered: false }));
+  const log = openLog(config);
   surviveFaults(log);
   const { app, management } = await start(config, log, () => describeConfig(sources));
   if (pidPath !== undefined && worker === undefined) notePid(pidPath);
   // Who reads that it listens may signal at once.
   const stop = drainOnSignal(app, log);
-  if (worker !== undefined) endWithParent(stop);
+  if (worker === undefined) endWithLauncher(stop);
+  else endWithParent(stop);
   reloadOnHangup({ app, log, stop, load, ownPart });
   if (config.control.encryptionKeys.length === 0)
     log.warn(
@@ -108,7 +111,7 @@ export type Started = { readonly app: App; readonly management: ManagementToken 
 /** A gateway that listens, or the end of the program with what is in its way. */
 export async function start(config: Config, log: Log, describe: () => readonly ConfigLine[]): Promise<Started> {
   try {
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    await openDataDir(config.dataDir);
     const management = openManagementToken(config.control.managementTokenFile, config.gateway.managementToken);
     const app = await openApp({
       config,
@@ -127,6 +130,25 @@ export async function start(config: Config, log: Log, describe: () => readonly C
   }
 }
 
+/** Whatever is made there later would not say whose setting it is. */
+async function openDataDir(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    throw new Error(describeFileFault("DATA_DIR", path, cause), { cause });
+  }
+}
+
+function openLog({ log, telemetry }: Config): Log {
+  try {
+    return createLog(log, openLogOutput(log, { rotates: !telemetry.enabled, buffered: false }));
+  } catch (error) {
+    complain([describeFileFault("LOG_FILE", log.file ?? "", error)]);
+    process.exit(1);
+  }
+}
+
 function notePid(path: string): void {
   try {
     keepPidFile(path);
@@ -140,16 +162,6 @@ function notePid(path: string): void {
 
 function usesProxy(): boolean {
   return ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].some((name) => Boolean(process.env[name]));
-}
-
-function readStartFault(error: unknown, { host, port, dataDir }: Config): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE")
-    return `PORT ${port} is in use on ${host}. Stop what listens there, or choose another port.`;
-  if (code === "EACCES" && "path" in error)
-    return `DATA_DIR ${dataDir} can't be written to by user ${process.getuid?.()}. Run "chown -R ${process.getuid?.()} ${dataDir}", or choose another directory.`;
-  return error.message;
 }
 
 function announce(config: Config, { app, management: opened }: Started, log: Log): void {

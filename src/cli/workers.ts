@@ -1,5 +1,6 @@
 import { extname, join } from "node:path";
 import type { Config } from "../config/config.ts";
+import type { Texts } from "../config/lookup.ts";
 import { hideKeys } from "./child-arguments.ts";
 import { complain } from "./command.ts";
 import { ownCommand } from "./runtime-settings.ts";
@@ -14,7 +15,7 @@ const restartAfterMs = 1_000;
 const hopeless: ReadonlySet<number> = new Set([1, 2]);
 
 /** The number of this process among several on one port; `undefined` where it is the only one, or the one that starts them. */
-export function readWorkerNumber(env: Readonly<Record<string, string | undefined>> = process.env): string | undefined {
+export function readWorkerNumber(env: Texts = process.env): string | undefined {
   return /^\d{1,3}$/.exec(env[workerVariable] ?? "")?.[0];
 }
 
@@ -36,6 +37,15 @@ export function configOfWorker(config: Config, number: string): Config {
     // A chain has one process; a copy of the database's is the same for all.
     control: audit.inDatabase ? config.control : { ...config.control, audit: { ...audit, file: own(audit.file) } },
   };
+}
+
+/** Tells the program which process its launcher is. */
+const launcherVariable = "WEIR_LAUNCHER_PROCESS";
+
+/** Ends this process as a signal would when the launcher that started it is gone, which would have passed every signal on. */
+export function endWithLauncher(stop: (signal: NodeJS.Signals) => void, env: Texts = process.env): void {
+  // What runs in the background was started by another process, and has only inherited the name.
+  if (env[launcherVariable] === String(process.ppid)) endWithParent(stop);
 }
 
 /** How often a process looks whether the one that started it is still there. Milliseconds. */
@@ -66,6 +76,7 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
   };
   process.on("SIGTERM", pass);
   process.on("SIGINT", pass);
+  endWithLauncher(pass);
   process.on("SIGHUP", () => {
     for (const worker of running) worker.kill("SIGHUP");
   });

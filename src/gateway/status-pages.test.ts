@@ -29,8 +29,9 @@ async function readHealth(telemetry: "on" | "off", answer: OutboxStatus | undefi
     cors: createCors([]),
     draining: () => false,
     isReady: () => true,
-    isDatabaseAlive: () => Promise.resolve(true),
-    redisState: () => undefined,
+    databaseState: () => Promise.resolve("ok"),
+    limitsRedis: () => undefined,
+    cacheRedis: () => undefined,
   });
   return (await pages["/health"]?.(new Request("http://127.0.0.1/health"), () => "127.0.0.1"))?.json();
 }

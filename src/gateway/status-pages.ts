@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import type { OutboxStatus } from "../outbox/status.ts";
 import type { Cors } from "./cors.ts";
+import type { DatabaseState } from "./database-life.ts";
 import type { UpstreamHealth, UpstreamStatus } from "./health.ts";
 import { type OwnPath, readOnly } from "./own-paths.ts";
 
@@ -11,6 +12,8 @@ export type TelemetryQuestions = {
   readonly metricsText: () => Promise<string>;
   readonly metricsJson: () => Promise<readonly unknown[]>;
 };
+
+type RedisState = "up" | "down";
 
 /** What the pages tell about. */
 export type StatusPagesParts = {
@@ -22,10 +25,10 @@ export type StatusPagesParts = {
   readonly draining: () => boolean;
   /** Whether everything was reached once that it needs. */
   readonly isReady: () => boolean;
-  /** Whether the database answers. */
-  readonly isDatabaseAlive: () => Promise<boolean>;
-  /** Whether Redis counts the rate limits; `undefined` where it isn't asked to. */
-  readonly redisState: () => "up" | "down" | undefined;
+  readonly databaseState: () => Promise<DatabaseState>;
+  /** Whether Redis counts the rate limits, and keeps answers; `undefined` where it isn't asked to. */
+  readonly limitsRedis: () => RedisState | undefined;
+  readonly cacheRedis: () => RedisState | undefined;
 };
 
 /** Creates the pages for container checks, load balancers and Prometheus; they tell no secret. */
@@ -37,8 +40,9 @@ export function createStatusPages({
   cors,
   draining,
   isReady,
-  isDatabaseAlive,
-  redisState,
+  databaseState,
+  limitsRedis,
+  cacheRedis,
 }: StatusPagesParts): Readonly<Record<string, OwnPath>> {
   const { providers } = config.gateway;
   const open = (path: OwnPath): OwnPath => withCors(cors, readOnly(path));
@@ -72,11 +76,13 @@ export function createStatusPages({
   };
 
   async function readHealth(): Promise<Response> {
-    const [upstream, status, alive] = await Promise.all([readUpstreams(), telemetry.status(), isDatabaseAlive()]);
+    const [upstream, status, database] = await Promise.all([readUpstreams(), telemetry.status(), databaseState()]);
     const failing = status?.sinks.some((sink) => sink.failing !== undefined) ?? config.telemetry.enabled;
-    const redis = redisState();
+    const limits = limitsRedis();
+    const cache = cacheRedis();
+    const isRedisDown = limits === "down" || cache === "down";
     return Response.json({
-      status: failing || !alive || redis === "down" || isAnyUnreachable(upstream) ? "degraded" : "ok",
+      status: failing || database !== "ok" || isRedisDown || isAnyUnreachable(upstream) ? "degraded" : "ok",
       timestamp: new Date().toISOString(),
       version,
       providers: Object.fromEntries(
@@ -90,14 +96,9 @@ export function createStatusPages({
         telemetry: config.telemetry.enabled,
         durability: config.telemetry.durability,
       },
-      database: { driver: config.control.database.driver, status: alive ? "ok" : "unreachable" },
-      ...(redis && {
-        limits: {
-          backend: "redis",
-          status: redis === "up" ? "ok" : "unreachable",
-          on_failure: config.limits.onFailure,
-        },
-      }),
+      database: { driver: config.control.database.driver, status: database },
+      ...(limits && { limits: { ...writeRedis(limits), on_failure: config.limits.onFailure } }),
+      ...(cache && { cache: writeRedis(cache) }),
       ...(config.telemetry.enabled ? { telemetry: status ? writeStatus(status) : { status: "no_answer" } } : {}),
     });
   }
@@ -116,6 +117,10 @@ export function createStatusPages({
 
 function isAnyUnreachable(upstream: Readonly<Record<string, UpstreamStatus>>): boolean {
   return Object.values(upstream).includes("unreachable");
+}
+
+function writeRedis(state: RedisState) {
+  return { backend: "redis", status: state === "up" ? "ok" : "unreachable" };
 }
 
 function writeStatus({ outbox, sinks }: OutboxStatus) {

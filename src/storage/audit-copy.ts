@@ -112,7 +112,8 @@ export function startAuditCopy({ store, now, onTrouble, times = {}, ...file }: A
     if (Math.abs(now() - reportedAt) < report) return;
     reportedAt = now();
     const why = error instanceof Error ? error.message : String(error);
-    onTrouble(new Error(`The audit isn't copied to ${file.path}: ${why}`, { cause: error }));
+    // With a cause, the log would tell it twice.
+    onTrouble(new Error(`The audit isn't copied to ${file.path}: ${why}`));
   }
 }
 

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "bun:test";
-import { isDatabaseFailure } from "./database-failure.ts";
+import { isDatabaseFailure, mayDatabaseRecover } from "./database-failure.ts";
 
 function thrownBy(run: () => unknown): unknown {
   try {
@@ -33,6 +33,20 @@ test("what PostgreSQL says is its trouble, unless it is about the data that it w
     "driver has already been destroyed",
   ])
     expect(isDatabaseFailure(new Error(words))).toBe(true);
+});
+
+test("a server that is away, starts or is full may come; what it refuses for good doesn't change by itself", () => {
+  const say = (code: string) => Object.assign(new Error("as PostgreSQL says it"), { severity: "FATAL", code });
+  for (const code of ["57P03", "53300", "53100", "08006", "25006", "XX000"])
+    expect([code, mayDatabaseRecover(say(code))]).toEqual([code, true]);
+  for (const code of ["28P01", "28000", "3D000", "42501", "23505"])
+    expect([code, mayDatabaseRecover(say(code))]).toEqual([code, false]);
+  expect(mayDatabaseRecover(new Error("timeout exceeded when trying to connect"))).toBe(true);
+  expect(mayDatabaseRecover(Object.assign(new Error("refused"), { code: "ECONNREFUSED", syscall: "connect" }))).toBe(
+    true,
+  );
+  expect(mayDatabaseRecover(thrownBy(() => readFileSync("/nowhere/ca.pem")))).toBe(false);
+  expect(mayDatabaseRecover(new Error("The server does not support SSL connections"))).toBe(false);
 });
 
 test("anything else is a fault of ours", () => {

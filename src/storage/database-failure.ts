@@ -4,6 +4,17 @@ import { SQLiteError } from "bun:sqlite";
 const connectionWords =
   /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client (?:was closed|has encountered)|Cannot use a (?:pool|closed database)|driver has already been destroyed)/;
 
+/** PostgreSQL's classes of what it refuses for good: who asks, which database, which schema, which right. */
+const refusedForGood = /^(?:28|3D|3F|42)/;
+
+/** Whether a failed server may come to answer by itself; what it refuses for good, or a file that isn't there, is the operator's to mend. */
+export function mayDatabaseRecover(error: unknown): boolean {
+  if (!(error instanceof Error) || !isDatabaseFailure(error)) return false;
+  if ("severity" in error) return !("code" in error && refusedForGood.test(String(error.code)));
+  // A certificate that its URL names, for instance.
+  return !("syscall" in error && error.syscall === "open");
+}
+
 /** Whether an error says that the database, or the file of the audit, can't be used now; anything else is a fault of ours. */
 export function isDatabaseFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -4,6 +4,8 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { sql } from "kysely";
+import { needs } from "../needs.ts";
+import { findRedis, startRedis, whatRedisNeeds } from "../redis.ts";
 import { startWeir } from "../weir.ts";
 import { run } from "../runtime-contract/child.ts";
 import { actor, makeKey, onEachDatabase } from "../storage.ts";
@@ -42,6 +44,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
     "port",
     "data folder",
     "disk space",
+    "audit file",
     "file descriptors",
     "requests upstream",
     "database",
@@ -54,7 +57,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
   ];
   const lines = stdout.trimEnd().split("\n");
   expect(lines.slice(0, -1).map((line) => /^ok {4}(.+?) {2,}/.exec(line)?.[1])).toEqual(names);
-  expect(lines.at(-1)).toBe("13 ok, 0 to look at, 0 failed");
+  expect(lines.at(-1)).toBe("14 ok, 0 to look at, 0 failed");
   expect(stdout).toMatch(/upstream openai +http:\S+ answers 200 \(DNS \d+ ms, TCP \d+ ms, HTTP \d+ ms\)/);
   expect(upstream.seen.map(({ method }) => method)).toEqual(["HEAD", "HEAD", "HEAD"]);
   expect(upstream.seen.filter(({ headers }) => headers.has("authorization") || headers.has("x-api-key"))).toEqual([]);
@@ -165,8 +168,91 @@ test("folders that can't be written are failures that name the setting", async (
   });
   expect(code).toBe(1);
   expect(find("data folder")).toMatchObject({ state: "fail", advice: "DATA_DIR must name a folder." });
-  expect(find("sink file")).toMatchObject({ state: "fail", advice: "FILE_EVENT_LOG must name a folder." });
+  const advice = "FILE_EVENT_LOG must name a file in a folder.";
+  expect(find("sink file")).toMatchObject({ state: "fail", advice });
 });
+
+test("files that can't be written are failures that name the setting", async () => {
+  await using home = await makeHome({ taken: "a file" });
+  await home.write("folder/inside", "");
+  using upstream = openUpstream();
+  const files = { "log file": "LOG_FILE", "audit file": "AUDIT_LOG_FILE", "sink file": "FILE_EVENT_LOG" };
+  const places = {
+    folder: ["it is a folder (EISDIR)", "another place"],
+    "taken/x": ["", "must name a file in a folder"],
+    "/proc/nope/x": ["the system makes nothing there", "another place"],
+  };
+  for (const [place, [message = "", advice = ""]] of Object.entries(places)) {
+    const path = place.startsWith("/") ? place : join(home.path, place);
+    const env = Object.fromEntries(Object.values(files).map((setting) => [setting, path]));
+    const { code, find } = await examine(home, { ...allAt(upstream.url), ...env });
+    expect(code).toBe(1);
+    for (const [name, setting] of Object.entries(files)) {
+      const found = find(name);
+      expect(found?.advice).toContain(setting);
+      expect(found).toMatchObject({ state: "fail", message: containing(message), advice: containing(advice) });
+    }
+  }
+  const missing = { AUDIT_CREATE_DIR: "false", AUDIT_LOG_FILE: join(home.path, "new/audit.log") };
+  const { code, find } = await examine(home, { ...allAt(upstream.url), ...missing });
+  expect([code, find("audit file")?.advice]).toEqual([1, containing("AUDIT_CREATE_DIR")]);
+  const off = await examine(home, { ...allAt(upstream.url), ...missing, AUDIT_ENABLED: "false" });
+  expect([off.code, off.find("audit file")]).toEqual([0, undefined]);
+}, 20_000);
+
+test("an exchange log that is none, or a database of it that is away, is a failure", async () => {
+  await using home = await makeHome();
+  await home.write("data/exchanges.db", "garbage ".repeat(1000));
+  using upstream = openUpstream();
+  const broken = await examine(home, { ...allAt(upstream.url), DATA_DIR: join(home.path, "data") });
+  expect([broken.code, broken.find("sink store")]).toMatchObject([
+    1,
+    { state: "fail", message: containing("not a database"), advice: containing("begins a new one") },
+  ]);
+  const away = { DB_DRIVER: "postgres", DATABASE_URL: "postgres://u@127.0.0.1:1/weir" };
+  const { code, find } = await examine(home, { ...allAt(upstream.url), ...away });
+  expect([code, find("sink store")]).toMatchObject([
+    3,
+    { state: "fail", message: containing("postgres://127.0.0.1:1/weir can't be reached") },
+  ]);
+}, 20_000);
+
+test("a Redis that limits or the cache need is asked, and what becomes of calls without it is said", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const places = { REDIS_URL: "redis://u:s3cr3t@127.0.0.1:1/2", LIMITS_ON_FAILURE: "closed" };
+  const cached = { HTTP_CACHE_ENABLED: "true", HTTP_CACHE_BACKEND: "redis", REDIS_CACHE_URL: "redis://127.0.0.1:2" };
+  const { code, find, checks } = await examine(home, { ...allAt(upstream.url), ...places, ...cached });
+  expect(code).toBe(3);
+  const message = containing("redis://127.0.0.1:1/2 can't be reached (ECONNREFUSED); limited calls get 503");
+  expect(find("redis for limits")).toMatchObject({ state: "fail", message, advice: containing("REDIS_URL") });
+  const kept = containing("redis://127.0.0.1:2 can't be reached (ECONNREFUSED); every call goes upstream");
+  expect(find("redis for the cache")).toMatchObject({ state: "fail", message: kept, advice: containing("_CACHE_URL") });
+  expect(JSON.stringify(checks)).not.toContain("s3cr3t");
+
+  const unused = { ...places, LIMITS_BACKEND: "memory", HTTP_CACHE_BACKEND: "redis" };
+  const none = await examine(home, { ...allAt(upstream.url), ...unused });
+  expect([none.code, none.checks.filter(({ name }) => name.startsWith("redis"))]).toEqual([0, []]);
+}, 20_000);
+
+needs(whatRedisNeeds, findRedis())(
+  "a Redis that answers is well, one that doesn't know our password isn't",
+  async () => {
+    await using home = await makeHome();
+    await using redis = await startRedis({ password: "right" });
+    using upstream = openUpstream();
+    const at = (password: string) => ({ ...allAt(upstream.url), REDIS_URL: redis.url.replace("right", password) });
+    const well = await examine(home, at("right"));
+    const message = matching(/^redis:\/\/127\.0\.0\.1:\d+ counts the rate limits \(PING \d/);
+    expect([well.code, well.find("redis for limits")]).toMatchObject([0, { state: "ok", message }]);
+    for (const password of ["wrong", ""]) {
+      const { code, find } = await examine(home, at(password));
+      const why = { state: "fail", message: containing("doesn't let us in"), advice: containing("REDIS_URL") };
+      expect([code, find("redis for limits")]).toMatchObject([1, why]);
+    }
+  },
+  20_000,
+);
 
 test("a clock that is minutes off its upstreams' is a failure, one that a single upstream disputes isn't", async () => {
   await using home = await makeHome();
@@ -274,7 +360,7 @@ test("a database that can't be reached is a 3, without its password; a folder th
   const taken = await examine(home, { ...allAt(upstream.url), DATABASE_PATH: join(home.path, "taken/weir.db") });
   expect([taken.code, taken.find("database")]).toMatchObject([
     1,
-    { state: "fail", advice: "DATABASE_PATH must name a folder." },
+    { state: "fail", advice: "DATABASE_PATH must name a file in a folder." },
   ]);
   const none = await examine(home, { ...allAt(upstream.url), DATABASE_PATH: join(home.path, "taken") });
   expect([none.code, none.find("database")]).toMatchObject([

@@ -1,14 +1,13 @@
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
 import type { ControlConfig } from "../../config/config.ts";
 import { createVault } from "../../lib/seal.ts";
 import { openDatabase, type Storage } from "../../storage/database.ts";
 import { createMigration, SchemaFault } from "../../storage/migrate.ts";
 import { readEncryption } from "../../storage/reseal.ts";
-import { describeDatabase, explainDatabaseFault } from "../database-fault.ts";
+import { adviseOnDatabase, describeDatabase, explainDatabaseFault } from "../database-fault.ts";
 import { formatNumberOf } from "../format.ts";
 import type { Finding } from "./check.ts";
-import { checkFolder } from "./check-folder.ts";
+import { checkFile } from "./check-file.ts";
 
 const name = "database";
 
@@ -17,23 +16,21 @@ export async function checkDatabase({
   database,
   encryptionKeys,
 }: Pick<ControlConfig, "database" | "encryptionKeys">): Promise<readonly Finding[]> {
-  if (database.driver === "sqlite" && !existsSync(database.path)) return [await checkPlace(database.path)];
+  if (database.driver === "sqlite") {
+    const file = await checkFile(name, database.path, "DATABASE_PATH");
+    if (file.state === "fail") return [file];
+    if (!existsSync(database.path))
+      return [{ name, state: "ok", message: `${database.path} is made on the first start` }];
+  }
   try {
     await using storage = await openDatabase(database, () => {}, { readOnly: true });
     const { schema, isCurrent } = await checkSchema(storage, describeDatabase(database));
     return isCurrent ? [schema, await checkEncryption(storage, encryptionKeys)] : [schema];
   } catch (error) {
     const { message, unreachable } = explainDatabaseFault(error, database);
-    const settings =
-      database.driver === "sqlite" ? "DATABASE_PATH" : "DATABASE_URL, and that the server lets this machine in";
-    return [{ name, state: "fail", message, advice: `Check ${settings}.`, ...(unreachable ? { unreachable } : {}) }];
+    const advice = adviseOnDatabase(error, database);
+    return [{ name, state: "fail", message, advice, ...(unreachable ? { unreachable } : {}) }];
   }
-}
-
-/** There is no file yet. */
-async function checkPlace(path: string): Promise<Finding> {
-  const folder = await checkFolder(name, dirname(path), "DATABASE_PATH");
-  return folder.state === "ok" ? { name, state: "ok", message: `${path} is made on the first start` } : folder;
 }
 
 async function checkSchema(storage: Storage, place: string): Promise<{ schema: Finding; isCurrent: boolean }> {

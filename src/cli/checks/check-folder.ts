@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { TelemetryConfig } from "../../config/config.ts";
+import { adviseOnFile, explainFileFault } from "../file-fault.ts";
 import { formatBytes } from "../format.ts";
 import { codeOf, type Finding } from "./check.ts";
 
@@ -16,15 +17,11 @@ export async function checkFolder(name: string, path: string, setting: string): 
   const fault = await tryToWrite(folder);
   if (fault === undefined)
     return { name, state: "ok", message: folder === resolve(path) ? `${path} can be written` : `${path} can be made` };
-  const user = process.getuid?.() ?? "this user";
   return {
     name,
     state: "fail",
-    message: `${path} can't be written by user ${user}: ${folder} says ${fault}`,
-    advice:
-      fault === "ENOTDIR"
-        ? `${setting} must name a folder.`
-        : `Run "chown -R ${user} ${folder}", or choose another place with ${setting}.`,
+    message: `${path} can't be written, because of ${folder}: ${explainFileFault(fault)}`,
+    advice: fault === "ENOTDIR" ? `${setting} must name a folder.` : adviseOnFile(setting, folder, fault),
   };
 }
 

@@ -1,8 +1,8 @@
-import { dirname } from "node:path";
 import type { SinkChoice } from "../../config/config.ts";
 import { openSinks } from "../../telemetry/open-sinks.ts";
 import type { Finding } from "./check.ts";
-import { checkFolder } from "./check-folder.ts";
+import { checkExchangeLog } from "./check-exchange-log.ts";
+import { checkFile } from "./check-file.ts";
 
 type SinkAbout = Parameters<typeof openSinks>[1];
 
@@ -13,9 +13,8 @@ export async function checkSink(choice: SinkChoice, about: SinkAbout): Promise<F
   const name = `sink ${choice.name}`;
   const { path } = choice.values;
   // A server may be writing to a file, and opening one mends its last line.
-  if (choice.name === "file" && typeof path === "string") return checkFolder(name, dirname(path), "FILE_EVENT_LOG");
-  // It lies beside what is looked at already: in the data folder, or in the database.
-  if (choice.name === "store") return { name, state: "ok", message: describeStore(about) };
+  if (choice.name === "file" && typeof path === "string") return checkFile(name, path, "FILE_EVENT_LOG");
+  if (choice.name === "store") return checkExchangeLog(name, about.exchangeLog);
   try {
     return { name, state: "ok", message: await askSink(choice, about) };
   } catch (error) {
@@ -34,9 +33,4 @@ async function askSink(choice: SinkChoice, about: SinkAbout): Promise<string> {
   } finally {
     await sink.close?.();
   }
-}
-
-function describeStore({ exchangeLog: { database, keepsRows } }: SinkAbout): string {
-  const place = database.driver === "sqlite" ? database.path : "the database";
-  return `${place} gets ${keepsRows ? "exchanges and their sums" : "the sums of exchanges"}`;
 }
