@@ -197,6 +197,65 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     ticket.giveBack();
   });
 
+  it("a call waits a moment for what another is about to settle, and no longer", async () => {
+    await using place = await makePlace();
+    await using pair = await openPair(place);
+    const need = (usd * 2n) / 3n;
+    const both = project(month, { ...month, period: "total", amountUsd: "5" });
+    const [first, second] = [await taken(pair.one, both, need), take(pair.one, both, need)];
+    setTimeout(() => first.settle(usd / 10n), 40);
+    const ticket = await second;
+    expect(isTicket(ticket)).toBe(true);
+    expect(await take(pair.one, both, need)).toMatchObject({ code: "budget_exceeded" });
+    if (isTicket(ticket)) ticket.settle(usd / 10n);
+    await pair.one.budgets.close();
+    // What was tried and given back counts nowhere.
+    expect(await pair.readSpent()).toEqual([200_000_000]);
+    expect(await pair.readSpent("p", "total")).toEqual([200_000_000]);
+  });
+
+  it("what is reserved refuses for a moment, and what is spent until it renews", async () => {
+    await using place = await makePlace();
+    await using pair = await openPair(place);
+    const total: Budget = { ...month, period: "total" };
+    const ask = async (budget: Budget, need: bigint) => {
+      const answer = await take(pair.one, project(budget), need);
+      if (isTicket(answer)) throw new Error("It passes");
+      return { message: answer.message, after: answer.headers["retry-after"] };
+    };
+    const held = [await taken(pair.one, project(month), usd / 2n), await taken(pair.one, project(total), usd / 2n)];
+    for (const budget of [month, total]) {
+      const { message, after } = await ask(budget, (usd * 3n) / 4n);
+      expect(after).toBe("2");
+      expect(message).toContain("is reserved for other requests");
+    }
+    // No longer than the period lasts.
+    pair.time.ms += 9_500;
+    expect((await ask(month, (usd * 3n) / 4n)).after).toBe("1");
+    pair.time.ms -= 9_500;
+    for (const ticket of held) ticket.settle(usd / 2n);
+    const late = await ask(month, (usd * 3n) / 4n);
+    expect(late).toMatchObject({ after: "10", message: expect.stringContaining("is spent") });
+    expect((await ask(total, (usd * 3n) / 4n)).after).toBeUndefined();
+    // What all of it could not pay isn't waited for.
+    expect((await ask(month, usd * 2n)).after).toBe("10");
+  });
+
+  it("what another process has spent and not only leased refuses until it renews", async () => {
+    await using place = await makePlace();
+    await using pair = await openPair(place);
+    const ticket = await taken(pair.one, project(month), (usd * 3n) / 4n);
+    const ask = async () => {
+      const answer = await take(pair.other, project(month), usd / 2n);
+      return answer instanceof Refusal ? answer.headers["retry-after"] : "passed";
+    };
+    expect(await ask()).toBe("2");
+    ticket.settle((usd * 3n) / 4n);
+    await until(async () => (await pair.readSpent())[0] === 750_000_000);
+    pair.time.ms += 200;
+    expect(await ask()).toBe("10");
+  });
+
   it("a new month begins anew, and a call is settled in the one where it was reserved", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place);

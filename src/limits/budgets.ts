@@ -3,8 +3,9 @@ import { Refusal } from "../domain/refusal.ts";
 import type { SpendStore } from "../domain/spend.ts";
 import type { BudgetThreshold } from "./budget-threshold.ts";
 import { refuseSpending } from "./refuse-spending.ts";
-import { type Account, freeOf, reserve, settle } from "./spend-account.ts";
+import { type Account, freeOf, isSpent, reserve, settle } from "./spend-account.ts";
 import { createSpendLedger } from "./spend-ledger.ts";
+import { createSpendPatience } from "./spend-patience.ts";
 
 /** Whose money a call spends. */
 export type BudgetSubject = {
@@ -87,50 +88,68 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
     return accounts;
   }
 
-  /** All or none: what was reserved before another budget refused is given back. */
-  async function takeLater(
-    accounts: readonly Account[],
-    { need, reserved }: { readonly need: number; readonly reserved: number },
-  ): Promise<BudgetTicket> {
-    const holds: Hold[] = [];
+  /** Where only what others have reserved stands in the way, they are given a moment to settle it. */
+  async function takeLater(accounts: readonly Account[], size: Size): Promise<BudgetTicket> {
+    const patience = createSpendPatience();
     try {
-      for (const account of accounts) {
-        const hold = await takeFrom(account, need);
-        // A call that nobody can price has only looked whether anything is left.
-        if (hold.reserved > reserved) account.reserved -= hold.reserved - reserved;
-        holds.push({ account, reserved: Math.min(hold.reserved, reserved) });
+      for (;;) {
+        const taken = await takeAll(accounts, size);
+        if (taken.kind === "taken") return createTicket(taken.holds, size.reserved);
+        const { account } = taken;
+        if (isSpent(account, size.need) || !(await patience.wait(account)))
+          throw refuseSpending(account, size.need, clock.now());
       }
-      return createTicket(holds, reserved);
-    } catch (error) {
-      createTicket(holds, reserved).giveBack();
-      throw error;
+    } finally {
+      patience.end();
     }
   }
 
-  async function takeFrom(account: Account, need: number): Promise<Hold> {
-    if (hasRoom(account, need, clock.elapsed())) return enter(account, need);
-    const answer = await ledger.ask(account, need);
-    if (answer === "granted") return { account, reserved: need };
-    if (answer === "refused") throw refuseSpending(account, clock.now());
-    if (onFailure === "closed") throw new Refusal("dependency_unavailable");
-    return enter(account, need);
+  /** All or none: what was reserved before another budget refused is given back. */
+  async function takeAll(accounts: readonly Account[], { need, reserved }: Size): Promise<TakenHolds> {
+    const holds: Hold[] = [];
+    for (const account of accounts) {
+      const answer = hasRoom(account, need, clock.elapsed()) ? "free" : await ledger.ask(account, need);
+      const isClosed = answer === "unknown" && onFailure === "closed";
+      if (answer === "refused" || isClosed) {
+        release(holds, 0);
+        if (isClosed) throw new Refusal("dependency_unavailable");
+        return { kind: "refused", account };
+      }
+      const hold = answer === "granted" ? { account, reserved: need } : enter(account, need);
+      // A call that nobody can price has only looked whether anything is left.
+      if (hold.reserved > reserved) account.reserved -= hold.reserved - reserved;
+      holds.push({ account, reserved: Math.min(hold.reserved, reserved) });
+    }
+    return { kind: "taken", holds };
   }
 
   function createTicket(holds: readonly Hold[], estimate: number): BudgetTicket {
     return { giveBack: () => end(0), settle: (nanoUsd) => end(nanoUsd === undefined ? estimate : Number(nanoUsd)) };
 
     function end(spent: number): void {
-      const now = clock.elapsed();
-      for (const { account, reserved } of holds) {
-        settle(account, reserved, spent);
-        account.usedAt = now;
-      }
+      release(holds, spent);
+      for (const { account } of holds) for (const wake of account.sleepers) wake();
+    }
+  }
+
+  function release(holds: readonly Hold[], spent: number): void {
+    const now = clock.elapsed();
+    for (const { account, reserved } of holds) {
+      settle(account, reserved, spent);
+      account.usedAt = now;
     }
   }
 }
 
 /** What of an account is one call's. */
 type Hold = { readonly account: Account; readonly reserved: number };
+
+/** How much must be free for a call, and what of that is reserved for it. Nano-dollars. */
+type Size = { readonly need: number; readonly reserved: number };
+
+type TakenHolds =
+  | { readonly kind: "taken"; readonly holds: readonly Hold[] }
+  | { readonly kind: "refused"; readonly account: Account };
 
 function hasRoom(account: Account, need: number, now: number): boolean {
   return need === 0 || !account.figures.budget.hard || freeOf(account, now) >= need;

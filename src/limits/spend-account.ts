@@ -31,6 +31,8 @@ export type Account = {
   /** All that was spent, and how much of it is written down. */
   settled: number;
   written: number;
+  /** What all processes had spent of it and written down, when it was last heard of. */
+  spent: number;
   /** The most that was reserved since it was last written down. */
   peak: number;
   usedAt: number;
@@ -42,6 +44,8 @@ export type Account = {
   /** It is being written down. */
   busy: boolean;
   readonly waiting: Waiter[];
+  /** Called when something of it is given back or settled. */
+  readonly sleepers: Set<() => void>;
 };
 
 /** A lease is not used any more when it wasn't renewed for so long: others may take it soon. Milliseconds. */
@@ -66,6 +70,7 @@ export function createAccount(
     calls: 0,
     settled: 0,
     written: 0,
+    spent: 0,
     peak: 0,
     usedAt: 0,
     seenAt: Number.NEGATIVE_INFINITY,
@@ -73,6 +78,7 @@ export function createAccount(
     refusedUntil: 0,
     busy: false,
     waiting: [],
+    sleepers: new Set(),
   };
 }
 
@@ -80,6 +86,11 @@ export function createAccount(
 export function freeOf(account: Account, now: number): number {
   if (isLapsed(account, now)) return 0;
   return account.lease - account.reserved - (account.settled - account.written);
+}
+
+/** Whether so much is more than what nobody has spent, whatever is reserved. */
+export function isSpent({ figures, spent, settled, written }: Account, need: number): boolean {
+  return need > figures.amount - spent - (settled - written);
 }
 
 /** Whether what was leased may be others' by now. */

@@ -200,6 +200,7 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
     { sent, state, at }: { readonly sent: SpendNews; readonly state: SpendState; readonly at: number },
   ): void {
     account.written = sent.settled;
+    account.spent = state.spent;
     account.lease = state.lease;
     if (sent.amount === account.figures.amount) account.seenAt = at;
     const { budget } = account.figures;

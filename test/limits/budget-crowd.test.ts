@@ -62,7 +62,8 @@ onEachDatabase((kind) => {
     const tokens: string[] = [];
     for (let each = 0; each < 4; each += 1)
       tokens.push((await crowd.control.createToken(id, { budget: [hard] })).token);
-    const told = await askAtOnce(160, (at) => crowd.ask(at, { token: tokens[at % 4] ?? "", ...costing(0.95) }));
+    // Of 0.95 mills each, one more could be paid as soon as the others have settled a little less than was estimated.
+    const told = await askAtOnce(160, (at) => crowd.ask(at, { token: tokens[at % 4] ?? "", ...costing(0.98) }));
     expect(told["200"]).toBeLessThanOrEqual(20);
     expect(told["200"]).toBeGreaterThan(10);
   }, 40_000);

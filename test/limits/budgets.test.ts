@@ -52,6 +52,26 @@ describe("a hard budget", () => {
     expect((await stage.ask({ ...costing(2), token })).told).toBe(spent);
   });
 
+  test("that is only reserved is 402 for a moment: what doesn't spend it gives it back", async () => {
+    await using stage = await openStage({ at: "2026-05-14T12:00:00Z" });
+    const token = await stage.mint({}, budget("0.01"));
+    const held = stage.ask({ ...costing(8, 1, { plan: { hold: "a" } }), token });
+    await waitFor(() => stage.provider.reached.length > 0 || undefined, "It does not arrive");
+    const { told, text, limit } = await stage.ask({ ...costing(5), token });
+    expect(told).toBe(spent);
+    expect(limit.retryAfter).toBeGreaterThanOrEqual(1);
+    expect(limit.retryAfter).toBeLessThanOrEqual(5);
+    expect(text).toContain("reserved");
+    expect(text).not.toContain("is spent");
+    stage.provider.release("a");
+    await held;
+    // What is really left doesn't come back before midnight.
+    await waitFor(
+      async () => (await stage.ask({ ...costing(9.5), token })).limit.retryAfter === 43_200 || undefined,
+      "It isn't settled",
+    );
+  });
+
   test("that one answer overshot is closed for all that follow", async () => {
     await using stage = await openStage();
     const token = await stage.mint({}, budget("0.01"));

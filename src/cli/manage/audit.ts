@@ -3,6 +3,7 @@ import { formatCount, formatTable } from "../format.ts";
 import { act, type Desk, type Shown } from "./act.ts";
 import { readTime } from "./expiry-options.ts";
 import { addListOptions, describeRest, type ListOptions, listPages } from "./list-options.ts";
+import { findBudgetNews } from "./budget-news.ts";
 import { type Entry, shapes } from "./shapes.ts";
 import { formatTime } from "./words.ts";
 
@@ -92,15 +93,18 @@ async function verify({ api }: Desk<object>): Promise<Shown> {
 
 function describeEntries(entries: readonly Entry[]): readonly string[] {
   if (entries.length === 0) return ["There are no such entries."];
-  const rows = entries.map((entry) => [
-    formatTime(entry.timestamp),
-    entry.action,
-    entry.outcome,
-    entry.actor,
-    entry.origin,
-    entry.client_ip ?? "-",
-    entry.token_id ?? entry.project_id ?? "-",
-    entry.reason ?? "",
-  ]);
+  const rows = entries.map((entry) => {
+    const news = findBudgetNews(entry.action, entry["after"]);
+    return [
+      formatTime(entry.timestamp),
+      entry.action,
+      entry.outcome,
+      entry.actor,
+      entry.origin,
+      entry.client_ip ?? "-",
+      news?.about ?? entry.token_id ?? entry.project_id ?? "-",
+      news?.reason ?? entry.reason ?? "",
+    ];
+  });
   return formatTable([["time", "action", "outcome", "actor", "origin", "from", "about", "reason"], ...rows]);
 }

@@ -30,7 +30,7 @@ export function addBoundOptions(command: Command): Command {
     .addOption(figure("concurrent", "requests that are under way at once"))
     .option(
       "--budget <usd/period>",
-      "what may be spent: 25/month, 5/day or 100/total, and 25/month,soft only warns; again for another period, in place of all that were there",
+      'what may be spent: 25/month, 5/day or 100/total, and 25/month,soft only warns; again for another period, in place of all that were there; "" takes all away',
       collect,
     );
 }
@@ -76,6 +76,9 @@ function readFigure(written: string): number {
 function readBudget(written: string) {
   const [, amount = "", period = "", kind = "hard"] = /^\$?([\d.]+)\/([a-z]+)(?:,(soft|hard))?$/.exec(written) ?? [];
   if (!isBudgetPeriod(period))
-    throw new ManageFault(2, `--budget must be such as 25/month, 5/day or 100/total,soft, not "${written}"`);
+    throw new ManageFault(
+      2,
+      `--budget must be such as 25/month, 5/day or 100/total,soft, or "" to take all away, not "${written}"`,
+    );
   return { amount_usd: amount, period, hard: kind === "hard" };
 }
