@@ -16,10 +16,12 @@ export type FallbackLimiterParts = {
   /** Told when Redis goes, with why, and when it comes back. */
   readonly onChange: (state: "up" | "down", why?: unknown) => void;
   /**
-   * Redis is down for us when nothing came from it for so long while it was asked, and a millisecond longer for each call
-   * that waits. Time in which this process itself was busy doesn't count.
+   * Redis is late when nothing came from it for so long while it was asked, and a millisecond longer for each call that
+   * waits. Time in which this process itself was busy doesn't count.
    */
   readonly patienceMs?: number;
+  /** Redis is down for us when it is late for so long. */
+  readonly lateMs?: number;
 };
 
 /** A limiter that goes on without its Redis. */
@@ -35,26 +37,41 @@ const leastProbeMs = 20;
 const mostProbeMs = 1000;
 /** However many calls wait. */
 const mostPatienceMs = 50;
+/** A late Redis is looked after so often. */
+const lateLookMs = 25;
 /** What comes back for less than this has not come back. */
 const steadyMs = 1000;
+/** Signs of life are nobody's call: they may take long, and longer still where calls are answered. */
+const beatLimitMs = 1000;
+
+/** A call, and what waits for its verdict. */
+type Waiter = {
+  readonly call: Parameters<Limiter["reserve"]>;
+  readonly resolve: (verdict: Verdict | Promise<Verdict>) => void;
+};
 
 /**
  * Creates it. Patience is with Redis and not with a call: of many calls at once the last may wait for longer, as long as
- * answers come, so that a burst is counted as exactly as anything else.
+ * answers come, so that a burst is counted as exactly as anything else. While Redis is late, calls are decided by what it
+ * told last, and counted there afterwards; only where that doesn't say enough they wait on.
  */
 export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimiter {
-  const { redis, local, onFailure, elapsed, beatMs, onChange, patienceMs = 4 } = parts;
-  /** Calls that Redis was asked about, by what goes on without its answer. */
-  const waiting = new Set<() => void>();
+  const { redis, local, onFailure, elapsed, beatMs, onChange, patienceMs = 4, lateMs = 250 } = parts;
+  /** Calls that Redis was asked about. */
+  const waiting = new Set<Waiter>();
   /** Calls that it will be asked about. */
-  const queue: { readonly ask: () => void; readonly giveUp: () => void }[] = [];
+  const queue: Waiter[] = [];
   let state: "up" | "down" = "down";
+  let isLate = false;
   let upAt = Number.NEGATIVE_INFINITY;
   let probeMs = leastProbeMs;
   let silentMs = 0;
   let closed = false;
   /** Counts every time that Redis went or came; what belongs to an earlier one is of no interest. */
   let era = 0;
+  /** Counts the answers. */
+  let heard = 0;
+  let isWatched = false;
   let watch: ReturnType<typeof setTimeout> | undefined;
   let beat: ReturnType<typeof setTimeout> | undefined;
 
@@ -63,30 +80,18 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     async open() {
       if (!(await probe())) scheduleProbe();
     },
-    reserve(id, demands, cost) {
-      const without = () => goWithout(() => local.reserve(id, demands, cost));
-      if (state === "down") return without();
+    reserve(...call) {
+      const early = state === "down" ? goWithout(call) : isLate ? decideLate(call) : undefined;
+      if (early !== undefined) return early;
       return new Promise((resolve) => {
-        const giveUp = () => resolve(without());
-        const ask = () => {
-          wait(giveUp);
-          redis.reserve(id, demands, cost).then(
-            (verdict) => {
-              if (hear(giveUp)) resolve(onFailure === "local" ? countHereToo(verdict, id, demands, cost) : verdict);
-              else if (verdict.kind === "passed") verdict.hold.giveBack();
-            },
-            (error: unknown) => {
-              if (waiting.has(giveUp)) fail(error);
-            },
-          );
-        };
-        if (waiting.size < mostAsked) ask();
-        else queue.push({ ask, giveUp });
+        queue.push({ call, resolve });
+        askMore();
       });
     },
     async close() {
       closed = true;
       state = "down";
+      era += 1;
       clearTimeout(watch);
       clearTimeout(beat);
       giveUpAll();
@@ -96,51 +101,138 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     },
   };
 
-  function goWithout(countHere: () => Verdict | Promise<Verdict>): Verdict | Promise<Verdict> {
-    switch (onFailure) {
-      case "local":
-        return countHere();
-      case "open":
-        return { kind: "uncounted" };
-      case "closed":
-        return { kind: "unavailable" };
+  function askMore(): void {
+    while (waiting.size < mostAsked) {
+      const waiter = queue.shift();
+      if (waiter === undefined) return;
+      if (waiting.size === 0 && !isLate) silentMs = 0;
+      waiting.add(waiter);
+      if (!isWatched) lookIn(1);
+      ask(waiter);
     }
   }
 
+  function ask(waiter: Waiter): void {
+    const begun = era;
+    redis.reserve(...waiter.call).then(
+      (verdict) => {
+        hear();
+        if (waiting.delete(waiter)) waiter.resolve(countHereToo(verdict, waiter.call));
+        askMore();
+      },
+      (error: unknown) => {
+        if (era === begun) fail(error);
+      },
+    );
+  }
+
+  function goWithout(call: Waiter["call"]): Verdict | Promise<Verdict> {
+    if (onFailure === "local") return passHere(call);
+    redis.withdraw(call[0]);
+    return { kind: onFailure === "open" ? "uncounted" : "unavailable" };
+  }
+
+  /** What can be said of a call while Redis is late, if anything. */
+  function decideLate(call: Waiter["call"]): Verdict | Promise<Verdict> | undefined {
+    const [id, demands, cost] = call;
+    if (onFailure === "closed") return undefined;
+    if (onFailure === "open") {
+      const hold = redis.record(...call);
+      return hold === undefined ? { kind: "uncounted" } : { kind: "passed", tightest: undefined, hold };
+    }
+    const outlook = redis.look(demands, cost);
+    switch (outlook.kind) {
+      case "room":
+        return passHere(call);
+      case "full":
+        redis.withdraw(id);
+        return { kind: "refused", by: outlook.by };
+      case "unknown":
+        return undefined;
+    }
+  }
+
+  /** Decides by this process's own share; what passes is counted in Redis afterwards, as far as that can be. */
+  function passHere(call: Waiter["call"]): Verdict | Promise<Verdict> {
+    const here = local.reserve(...call);
+    if (here instanceof Promise) return here;
+    if (here.kind !== "passed") {
+      redis.withdraw(call[0]);
+      return here;
+    }
+    const there = redis.record(...call);
+    return there === undefined ? here : { ...here, hold: joinHolds(there, here.hold) };
+  }
+
   /** What passed counts here too, so that this process knows its own share when Redis goes. */
-  function countHereToo(verdict: Verdict, ...call: Parameters<Limiter["reserve"]>): Verdict {
-    const here = verdict.kind === "passed" ? local.reserve(...call) : undefined;
+  function countHereToo(verdict: Verdict, call: Waiter["call"]): Verdict {
+    const here = verdict.kind === "passed" && onFailure === "local" ? local.reserve(...call) : undefined;
     if (verdict.kind !== "passed" || here instanceof Promise || here?.kind !== "passed") return verdict;
     return { ...verdict, hold: joinHolds(verdict.hold, here.hold) };
   }
 
-  function wait(giveUp: () => void): void {
-    if (waiting.size === 0) silentMs = 0;
-    waiting.add(giveUp);
-    watch ??= setTimeout(look, 1);
+  /** Something came from Redis. */
+  function hear(): void {
+    heard += 1;
+    silentMs = 0;
+    if (!isLate) return;
+    isLate = false;
+    lookIn(1);
   }
 
-  /** Something came from Redis; says whether it was still waited for. */
-  function hear(giveUp: () => void): boolean {
-    silentMs = 0;
-    const wasWaiting = waiting.delete(giveUp);
-    if (wasWaiting) queue.shift()?.ask();
-    return wasWaiting;
+  function lookIn(milliseconds: number): void {
+    clearTimeout(watch);
+    isWatched = true;
+    watch = setTimeout(look, milliseconds);
   }
 
   /** Each millisecond counts once, however late it is looked at: between two looks what has arrived is read. */
   function look(): void {
-    watch = undefined;
-    if (waiting.size === 0) return;
-    silentMs += 1;
-    const patience = Math.max(patienceMs, Math.min(mostPatienceMs, patienceMs + waiting.size + queue.length - 1));
-    if (silentMs > patience) fail(new Error("Redis did not answer in time"));
-    else watch = setTimeout(look, 1);
+    isWatched = false;
+    if (state === "down" || (waiting.size === 0 && !isLate)) return;
+    silentMs += isLate ? lateLookMs : 1;
+    if (isLate && silentMs > lateMs) fail(new Error("Redis did not answer in time"));
+    else if (isLate) lookIn(lateLookMs);
+    else if (silentMs <= findPatience()) lookIn(1);
+    else lookOnceMore();
+  }
+
+  function findPatience(): number {
+    return Math.max(patienceMs, Math.min(mostPatienceMs, patienceMs + waiting.size + queue.length - 1));
+  }
+
+  /** This process may have stood still since it last read: what has arrived by now is read first. */
+  function lookOnceMore(): void {
+    isWatched = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        isWatched = false;
+        if (state === "down" || waiting.size === 0) return;
+        if (silentMs > findPatience()) becomeLate();
+        else lookIn(1);
+      }),
+    );
+  }
+
+  function becomeLate(): void {
+    isLate = true;
+    silentMs = 0;
+    lookIn(lateLookMs);
+    for (const waiter of waiting) if (settleLate(waiter)) waiting.delete(waiter);
+    for (const waiter of queue.splice(0)) if (!settleLate(waiter)) queue.push(waiter);
+    askMore();
+  }
+
+  function settleLate(waiter: Waiter): boolean {
+    const verdict = decideLate(waiter.call);
+    if (verdict !== undefined) waiter.resolve(verdict);
+    return verdict !== undefined;
   }
 
   function fail(why: unknown): void {
     if (state === "up") {
       state = "down";
+      isLate = false;
       era += 1;
       probeMs = elapsed() - upAt > steadyMs ? leastProbeMs : Math.min(mostProbeMs, probeMs * 2);
       onChange(state, why);
@@ -151,9 +243,9 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   }
 
   function giveUpAll(): void {
-    const left = [...waiting, ...queue.splice(0).map(({ giveUp }) => giveUp)];
+    const left = [...waiting, ...queue.splice(0)];
     waiting.clear();
-    for (const giveUp of left) giveUp();
+    for (const { call, resolve } of left) resolve(goWithout(call));
   }
 
   function scheduleProbe(): void {
@@ -189,12 +281,15 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   function scheduleBeat(): void {
     const begun = era;
     beat = setTimeout(() => {
-      redis.beat().then(
+      const heardBefore = heard;
+      redis.beat(beatLimitMs).then(
         () => {
           if (era === begun && !closed) scheduleBeat();
         },
         (error: unknown) => {
-          if (era === begun && !closed) fail(error);
+          if (era !== begun || closed) return;
+          if (heard === heardBefore) fail(error);
+          else scheduleBeat();
         },
       );
     }, beatMs);

@@ -1,23 +1,31 @@
 import { Refusal } from "../domain/refusal.ts";
-import type { Standing } from "./limiter.ts";
+import type { Cost, Standing } from "./limiter.ts";
 
-/** `x-ratelimit-*` of one figure: the scope's name, never whom it counts. Seconds are whole, and at least one. */
+/** `x-ratelimit-*` of one figure: the scope's name, never whom it counts. Seconds are whole, at least one, and of a minute 60 at most. */
 export function writeLimitHeaders({ scope, metric, window, limit, remaining, resetMs }: Standing) {
   return {
     "x-ratelimit-limit": String(limit),
     "x-ratelimit-remaining": String(remaining),
-    "x-ratelimit-reset": String(toSeconds(resetMs)),
+    "x-ratelimit-reset": String(toSeconds(resetMs, window)),
     "x-ratelimit-scope": scope,
     "x-ratelimit-metric": metric,
     "x-ratelimit-window": window,
   };
 }
 
-/** What a call is told that has to wait, and for what. */
-export function createLimitRefusal(by: Standing, tokens: number): Refusal {
-  const headers = { ...writeLimitHeaders(by), "retry-after": String(toSeconds(by.resetMs)) };
+/** What a call is told that has to wait, and for what; one that alone is larger than its window waits for nothing, unless it may pass as the first. */
+export function createLimitRefusal(by: Standing, { tokens, optimistic }: Cost): Refusal {
+  const retry: Readonly<Record<string, string>> =
+    isTooLarge(by, tokens) && !optimistic
+      ? { "x-should-retry": "false" }
+      : { "retry-after": String(toSeconds(by.resetMs, by.window)) };
+  const headers = { ...writeLimitHeaders(by), ...retry };
   if (by.metric === "concurrent") return new Refusal("concurrency_exceeded", { headers, message: describeBusy(by) });
   return new Refusal("rate_limit_exceeded", { headers, message: describeSpent(by, tokens) });
+}
+
+function isTooLarge({ metric, limit }: Standing, tokens: number): boolean {
+  return metric === "tokens" && tokens > limit;
 }
 
 const whose: Readonly<Record<Standing["scope"], string>> = {
@@ -35,13 +43,16 @@ function describeBusy({ scope, limit }: Standing): string {
   return `Too many requests are in flight: at most ${limit} at once for ${whose[scope]}. Wait until one has ended.`;
 }
 
-function describeSpent({ scope, metric, window, limit }: Standing, tokens: number): string {
-  const bound = `the limit of ${limit} ${metric} per ${window} for ${whose[scope]}`;
-  if (metric === "tokens" && tokens > limit)
-    return `This request is estimated at ${tokens} tokens, which is more than ${bound}. Send a smaller one, or a lower maximum of output tokens.`;
-  return `The rate limit is reached: ${bound.replace("the limit of ", "")}. Wait as long as the Retry-After header says.`;
+function describeSpent(by: Standing, tokens: number): string {
+  const bound = `${by.limit} ${by.metric} per ${by.window} for ${whose[by.scope]}`;
+  if (isTooLarge(by, tokens))
+    return `This request is estimated at ${tokens} tokens, which is more than the limit of ${bound}. Send a smaller one, or a lower maximum of output tokens.`;
+  return `The rate limit is reached: ${bound}. Wait as long as the Retry-After header says.`;
 }
 
-function toSeconds(milliseconds: number): number {
-  return Math.max(1, Math.ceil(milliseconds / 1000));
+/** Of a sliding minute the last second may still be missing after 60; vendors' SDKs don't wait for longer, but repeat at once. */
+const mostSeconds: Partial<Record<Standing["window"], number>> = { minute: 60 };
+
+function toSeconds(milliseconds: number, window: Standing["window"]): number {
+  return Math.min(mostSeconds[window] ?? Number.POSITIVE_INFINITY, Math.max(1, Math.ceil(milliseconds / 1000)));
 }

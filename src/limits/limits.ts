@@ -52,10 +52,10 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
     return { tokens: Math.max(1, countTokens(estimate)), optimistic };
   }
 
-  function decide(verdict: Verdict, { tokens }: Cost): LimitTicket | undefined {
+  function decide(verdict: Verdict, cost: Cost): LimitTicket | undefined {
     switch (verdict.kind) {
       case "refused":
-        throw createLimitRefusal(verdict.by, tokens);
+        throw createLimitRefusal(verdict.by, cost);
       case "unavailable":
         throw new Refusal("dependency_unavailable", { message: unavailable });
       case "uncounted":

@@ -9,7 +9,7 @@ import { createRedisLimiter } from "./redis-limiter.ts";
 export type OpenLimiter = Limiter & { readonly redisState: () => "up" | "down" | undefined };
 
 /** What a limiter is opened with. */
-export type OpenLimiterParts = Pick<FallbackLimiterParts, "elapsed" | "onChange" | "patienceMs"> & {
+export type OpenLimiterParts = Pick<FallbackLimiterParts, "elapsed" | "onChange" | "patienceMs" | "lateMs"> & {
   readonly onFailure: OnFailure;
   /** Where it counts; absent, in this process alone. It is closed by whoever opened it. */
   readonly connection?: RedisConnection | undefined;
@@ -23,10 +23,10 @@ const connectMs = 1000;
 
 /** Opens a limiter; a Redis that isn't there is waited for for a second, and then gone without. */
 export async function openLimiter(parts: OpenLimiterParts): Promise<OpenLimiter> {
-  const { connection, now, leaseMs = 15_000 } = parts;
+  const { connection, now, elapsed, leaseMs = 15_000 } = parts;
   const local = createMemoryLimiter({ now });
   if (connection === undefined) return { ...local, redisState: () => undefined };
-  const redis = createRedisLimiter({ connection, process: randomUUID(), leaseMs });
+  const redis = createRedisLimiter({ connection, process: randomUUID(), leaseMs, elapsed });
   const limiter = createFallbackLimiter({ ...parts, redis, local, beatMs: leaseMs / 3 });
   await connection.whenUp(connectMs);
   await limiter.open();

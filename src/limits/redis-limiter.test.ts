@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { z } from "zod";
 import { createRedisConnection, type RedisConnection } from "../lib/redis-connection.ts";
 import { needs } from "../../test/needs.ts";
 import { findRedis, startRedis, whatRedisNeeds } from "../../test/redis.ts";
@@ -131,6 +132,31 @@ testOnRedis("what was counted though its answer was lost is given back", async (
   await limiter.beat();
   expect(await limiter.reserve("c", demands, cost)).toMatchObject({ kind: "passed" });
 });
+
+testOnRedis(
+  "what passed without an answer is counted once, above the figure too, and ends like any other",
+  async () => {
+    await using server = await startRedis();
+    using connection = await connect(server.url);
+    const limiter = createRedisLimiter({ connection, process: "p", leaseMs: 60_000 });
+    const demands = [demand({ concurrent: 2, requestsPerDay: 2 })];
+    const cost = { tokens: 0, optimistic: false };
+    await limiter.beat();
+    const holds = ["a", "b", "c"].map((id) => {
+      void limiter.reserve(id, demands, cost);
+      return limiter.record(id, demands, cost);
+    });
+    holds.push(limiter.record("d", demands, cost));
+    void limiter.reserve("e", demands, cost);
+    limiter.withdraw("e");
+    await limiter.beat();
+    const [count] = z.array(z.string()).parse(await connection.send(["KEYS", "weir:limits:count:*"]));
+    expect(await connection.send(["HMGET", count ?? "", "P", "c"])).toEqual(["4", "4"]);
+    for (const hold of holds) hold?.giveBack();
+    await limiter.beat();
+    expect(await connection.send(["HMGET", count ?? "", "P", "c"])).toEqual(["0", "0"]);
+  },
+);
 
 testOnRedis("nothing in Redis tells who called, and everything there ends by itself", async () => {
   await using server = await startRedis();

@@ -25,6 +25,7 @@ if now == nil then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local id, process, lease, tokens, optimistic = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
+local passed = ARGV[7] == '1'
 local second = math.floor(now / 1000)
 local day = math.floor(second / 86400)
 local tomorrow = (day + 1) * 86400000 - now
@@ -96,9 +97,17 @@ local function wait(key, counter, m, most)
 end
 
 local counters, worst = {}, nil
+local function tell(verdict)
+  verdict[6] = redis.call('SCARD', KEYS[2])
+  for k = 4, #KEYS do
+    for m = 1, 5 do verdict[#verdict + 1] = counters[k].used[m] end
+  end
+  return verdict
+end
+
 for k = 4, #KEYS do
   local key = KEYS[k]
-  local counter = read(key, 6 + (k - 4) * 5)
+  local counter = read(key, 7 + (k - 4) * 5)
   counters[k] = counter
   for m = 1, 5 do
     local limit, used = counter.figures[m], counter.used[m]
@@ -110,7 +119,11 @@ for k = 4, #KEYS do
     end
   end
 end
-if worst then return worst end
+if passed then
+  if redis.call('HEXISTS', KEYS[1], id) == 1 then return tell({1, 0, 0, 0, 0}) end
+elseif worst then
+  return tell(worst)
+end
 
 local tightest, least, of = nil, 0, 0
 local held, busy = {string.format('%.0f', tokens)}, {}
@@ -155,7 +168,7 @@ redis.call('HSET', KEYS[1], id, table.concat(held, ' '))
 if #busy > 0 then redis.call('HSET', KEYS[1], id .. ':c', table.concat(busy, ' ')) end
 redis.call('SADD', KEYS[2], process)
 redis.call('SET', KEYS[3], '1', 'PX', lease, 'NX')
-return tightest or {1, 0, 0, 0, 0}
+return tell(tightest or {1, 0, 0, 0, 0})
 `;
 
 const ending = `
@@ -202,8 +215,9 @@ end
 /**
  * Checks all figures and counts a call against all of them, or against none. KEYS: what the process holds, the processes,
  * the process's sign of life, then the counters. ARGV: the time (empty is Redis's own), the call's id, the process, its
- * lease, the tokens, whether it is optimistic, then five figures for each counter. Gives whether it passed, the figure that
- * says most (which counter, which figure), what remains there and when it resets.
+ * lease, the tokens, whether it is optimistic, whether it has passed already and is only counted, then five figures for each
+ * counter. Gives whether it passed, the figure that says most (which counter, which figure), what remains there and when it
+ * resets; then how many processes there are, and the five figures of each counter as they are now.
  */
 export const reserveScript: RedisScript = createScript(common + counting);
 
