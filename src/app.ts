@@ -109,6 +109,7 @@ export async function openApp({
     fetch,
     clock,
     trouble,
+    log,
   });
   const hand: Hand = telemetry?.hand ?? usage.hand;
   const reachability = createReachability(clock.elapsed);

@@ -6,9 +6,10 @@ import type { Arrival, Clock } from "./gateway/arrival.ts";
 import { createDatabaseLife, type DatabaseState } from "./gateway/database-life.ts";
 import { createDenials } from "./gateway/denials.ts";
 import { createTokenBook, type TokenBook } from "./gateway/token-book.ts";
-import { auditThreshold } from "./limits/budget-threshold.ts";
+import { auditBudgetEvent } from "./limits/budget-event.ts";
 import { createBudgetWebhook } from "./limits/budget-webhook.ts";
 import { type Budgets, createBudgets } from "./limits/budgets.ts";
+import type { Log } from "./lib/log.ts";
 import type { TroubleLog } from "./lib/trouble-log.ts";
 import { type ControlStore, openControlStore } from "./storage/control-store.ts";
 import { mayDatabaseRecover } from "./storage/database-failure.ts";
@@ -39,6 +40,7 @@ export type ControlParts = {
   readonly fetch: typeof fetch;
   readonly clock: Clock;
   readonly trouble: TroubleLog;
+  readonly log: Pick<Log, "warn" | "info">;
 };
 
 const retryAfterMs = 1_000;
@@ -55,9 +57,9 @@ export async function openControl({
   fetch,
   clock,
   trouble,
+  log,
 }: ControlParts): Promise<Control> {
   const { now, elapsed } = clock;
-  const budgetWebhook = webhook && createBudgetWebhook({ ...webhook, fetch, onTrouble: trouble });
   let store: ControlStore | undefined;
   let endCleanup = () => {};
   let closing = false;
@@ -82,19 +84,36 @@ export async function openControl({
     clock,
     onTrouble: trouble,
   });
+  const budgetWebhook =
+    webhook &&
+    createBudgetWebhook({
+      ...webhook,
+      store: {
+        lease: async (most) => need().notices.lease(most),
+        delivered: async (id) => need().notices.delivered(id),
+        failed: async (id, pauseMs) => need().notices.failed(id, pauseMs),
+        hurry: async () => need().notices.hurry(),
+        forget: async () => need().notices.forget(),
+        dueIn: async () => need().notices.dueIn(),
+      },
+      fetch,
+      log,
+      onTrouble: trouble,
+    });
   const budgets = createBudgets({
     store: {
-      sync: async (holder, news) => watch(need().spend.sync(holder, news)),
+      sync: async (holder, news, describe) => watch(need().spend.sync(holder, news, describe)),
       touch: async (holder) => watch(need().spend.touch(holder)),
       end: async (holder, turns) => watch(need().spend.end(holder, turns)),
     },
     clock,
     userBudgets,
     onFailure,
-    onThreshold(threshold) {
-      note(auditThreshold(threshold));
-      budgetWebhook?.tell(threshold);
+    onEvent(event) {
+      note(auditBudgetEvent(event));
+      budgetWebhook?.wake();
     },
+    keepNotices: budgetWebhook !== undefined,
     onTrouble: trouble,
   });
   const denials = createDenials({
@@ -134,6 +153,8 @@ export async function openControl({
   async function open(): Promise<void> {
     store = await openControlStore({ ...config, now, onChanged: tokens.changed, onTrouble: trouble });
     endCleanup = startTokenCleanup(store.tokens, config.tokenCleanupMs, trouble);
+    // What a former process could not tell.
+    budgetWebhook?.wake();
   }
 
   async function openLater(why: unknown): Promise<void> {

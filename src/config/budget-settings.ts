@@ -19,7 +19,7 @@ export const budgetSettings = {
     env: "BUDGET_WEBHOOK_URL",
     yaml: "budgets.webhook_url",
     schema: url().optional(),
-    help: "Where a POST goes when a budget passes one of the percentages that it warns at; the audit is told in any case.",
+    help: "Where a POST goes when a budget passes one of the percentages that it warns at, or refuses calls; the audit is told in any case.",
   },
   webhookSecret: {
     env: "BUDGET_WEBHOOK_SECRET",

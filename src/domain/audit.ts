@@ -17,6 +17,7 @@ export type AuditAction =
   | "audit.list"
   | "audit.read"
   | "audit.verify"
+  | "budget.exhausted"
   | "budget.warning"
   | "prices.reprice"
   | "exchange.read"

@@ -1,3 +1,4 @@
+import type { BudgetNotice } from "./budget-notice.ts";
 import type { BudgetPeriod, BudgetScope } from "./budget.ts";
 
 /** One period of a budget, whose spending is one sum over all processes. */
@@ -27,6 +28,8 @@ export type SpendNews = SpendKey & {
   readonly amount: number;
   /** Where it is to be told, ascending. */
   readonly thresholds: readonly number[];
+  /** Calls were refused, because what is left is too little. */
+  readonly exhausted: boolean;
 };
 
 /** How the sum stands, and what this process has of it. */
@@ -38,12 +41,18 @@ export type SpendState = {
   readonly spent: number;
   /** Those thresholds that were just passed, and by nobody before. */
   readonly passed: readonly number[];
+  /** Nobody has said before that calls are refused. */
+  readonly exhausted: boolean;
 };
 
 /** Where sums and leases are kept, for all processes. */
 export type SpendStore = {
-  /** Writes down the parts of one process, all or none, and gives their states in the same order. */
-  readonly sync: (holder: string, news: readonly SpendNews[]) => Promise<readonly SpendState[]>;
+  /** Writes down the parts of one process, all or none, with what is to be told of them; gives their states in the same order. */
+  readonly sync: (
+    holder: string,
+    news: readonly SpendNews[],
+    describe?: (part: SpendNews, state: SpendState) => readonly BudgetNotice[],
+  ) => Promise<readonly SpendState[]>;
   /** Says that a process lives; gives its parts that had not lapsed. */
   readonly touch: (holder: string) => Promise<readonly number[]>;
   /** Forgets parts of which everything was written down, and what lies long back. */

@@ -1,77 +1,109 @@
-import { createHmac, hash } from "node:crypto";
-import { type BudgetThreshold, describeThreshold } from "./budget-threshold.ts";
+import { createHmac } from "node:crypto";
+import type { BudgetNotice, NoticeStore } from "../domain/budget-notice.ts";
+import type { Log } from "../lib/log.ts";
 
-/** Tells somebody elsewhere of budgets' thresholds. */
+/** Tells somebody elsewhere of budgets: each notice at least once, in no order, for a day at most. */
 export type BudgetWebhook = {
-  /** Returns at once, and never throws. */
-  readonly tell: (event: BudgetThreshold) => void;
-  /** Lets what is being sent end, and gives up on the rest. */
+  /** There may be notices to send, from this process or left by another; returns at once. */
+  readonly wake: () => void;
+  /** Sends what is due once more; what can't be sent stays for the next start. */
   readonly close: () => Promise<void>;
 };
 
 /** What it is made of. */
 export type BudgetWebhookParts = {
+  readonly store: NoticeStore;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly url: string;
   /** Signs the body: `x-weir-signature` is `sha256=` and the hexadecimal HMAC. */
   readonly secret?: string;
+  readonly log: Pick<Log, "warn" | "info">;
   readonly onTrouble: (error: unknown, phrase: string) => void;
   /** The first pause before something is sent again; each is four times the one before it. Milliseconds. */
   readonly pauseMs?: number;
 };
 
-const mostWaiting = 1_000;
-const mostTries = 5;
+/** How many are sent at once, so that one that hangs holds up no other for long. */
+const mostAtOnce = 8;
 const answerWithinMs = 5_000;
+const longestPauseMs = 300_000;
+/** How often it looks for what other processes have left. Milliseconds. */
+const sweepEveryMs = 5_000;
 
-/** Creates it; one event is sent at a time, in their order. */
-export function createBudgetWebhook({
-  fetch,
-  url,
-  secret,
-  onTrouble,
-  pauseMs = 1_000,
-}: BudgetWebhookParts): BudgetWebhook {
-  const waiting: BudgetThreshold[] = [];
-  const closing = new AbortController();
-  let sending: Promise<void> | undefined;
+/** Creates it; it looks for what is due from the first `wake` on. */
+export function createBudgetWebhook(parts: BudgetWebhookParts): BudgetWebhook {
+  const { store, fetch, url, secret, log, onTrouble, pauseMs = 1_000 } = parts;
+  // The rest of a webhook's address is often a secret.
+  const { host } = new URL(url);
+  let state: "unknown" | "works" | "fails" = "unknown";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let sweeping: Promise<void> | undefined;
+  let isWoken = false;
+  let hasHurried = false;
+  let closed = false;
 
   return {
-    tell(event) {
-      if (closing.signal.aborted) return;
-      if (waiting.length >= mostWaiting) {
-        onTrouble(new Error("Too many wait already"), "the webhook of budgets could not be told of a threshold");
-        return;
-      }
-      waiting.push(event);
-      sending ??= sendAll();
+    wake() {
+      isWoken = true;
+      if (!sweeping) schedule(0);
     },
     async close() {
-      closing.abort();
-      await sending;
+      closed = true;
+      clearTimeout(timer);
+      await sweeping;
+      if (isWoken && state !== "fails") await sweep();
     },
   };
 
-  async function sendAll(): Promise<void> {
-    // Who tells of one is done before it is sent.
-    await Promise.resolve();
-    for (let event = waiting.shift(); event; event = closing.signal.aborted ? undefined : waiting.shift())
-      await send(event);
-    sending = undefined;
+  function schedule(ms: number): void {
+    clearTimeout(timer);
+    if (closed) return;
+    timer = setTimeout(() => {
+      sweeping = sweep().then((nextMs) => {
+        sweeping = undefined;
+        schedule(isWoken ? 0 : nextMs);
+      });
+    }, ms);
   }
 
-  async function send(event: BudgetThreshold): Promise<void> {
-    const body = JSON.stringify({ type: "budget.warning", ...describeThreshold(event) });
-    for (let tries = 1; ; tries += 1) {
-      const failure = await post(body, nameOf(event));
-      if (failure === undefined) return;
-      if (!failure.passes || tries === mostTries || closing.signal.aborted)
-        return onTrouble(failure.error, "the webhook of budgets could not be told of a threshold");
-      await pause(pauseMs * 4 ** (tries - 1));
+  /** Sends what is due; gives when to look again. */
+  async function sweep(): Promise<number> {
+    isWoken = false;
+    try {
+      // Whoever is started anew may have been mended.
+      if (!hasHurried) await store.hurry();
+      hasHurried = true;
+      const lost = await store.forget();
+      if (lost > 0) onTrouble(new Error(`${lost} were given up`), "the webhook of budgets could not be told of all");
+      do {
+        const due = await store.lease(mostAtOnce);
+        if (due.length === 0) break;
+        await Promise.all(due.map(send));
+      } while (!closed);
+      return Math.min(sweepEveryMs, (await store.dueIn()) ?? sweepEveryMs);
+    } catch (error) {
+      onTrouble(error, "what the webhook of budgets has to be told can't be read or written down and is tried again");
+      return sweepEveryMs;
     }
   }
 
-  async function post(body: string, key: string): Promise<Failure | undefined> {
+  async function send(notice: BudgetNotice & { readonly tries: number }): Promise<void> {
+    const reason = await post(notice);
+    try {
+      if (reason === undefined) {
+        await store.delivered(notice.id);
+        await works(notice.tries);
+      } else {
+        await store.failed(notice.id, Math.min(longestPauseMs, pauseMs * 4 ** Math.min(9, notice.tries - 1)));
+        fails(reason);
+      }
+    } catch (error) {
+      onTrouble(error, "a notice of budgets could not be written down and is sent again");
+    }
+  }
+
+  /** Gives why it failed. */
+  async function post({ id, body }: BudgetNotice): Promise<string | undefined> {
     try {
       const answer = await fetch(url, {
         method: "POST",
@@ -79,40 +111,40 @@ export function createBudgetWebhook({
         redirect: "manual",
         headers: {
           "content-type": "application/json",
-          "idempotency-key": key,
+          "idempotency-key": id,
           ...(secret === undefined ? {} : { "x-weir-signature": sign(body, secret) }),
         },
         signal: AbortSignal.timeout(answerWithinMs),
       });
       await answer.body?.cancel();
-      if (answer.ok) return undefined;
-      const { status } = answer;
-      return { error: new Error(`It answered ${status}`), passes: status >= 500 || [408, 425, 429].includes(status) };
+      return answer.ok ? undefined : `It answered ${answer.status}`;
     } catch (error) {
-      return { error, passes: true };
+      return describeFailure(error);
     }
   }
 
-  async function pause(ms: number): Promise<void> {
-    if (closing.signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    const wake = () => resolve();
-    closing.signal.addEventListener("abort", wake, { once: true });
-    await promise;
-    clearTimeout(timer);
-    closing.signal.removeEventListener("abort", wake);
+  async function works(tries: number): Promise<void> {
+    const failedBefore = state === "fails" || (state === "unknown" && tries > 1);
+    state = "works";
+    if (!failedBefore) return;
+    log.info({ host }, "the webhook of budgets is told again");
+    await store.hurry();
+  }
+
+  function fails(reason: string): void {
+    if (state !== "fails")
+      log.warn({ host, reason }, "the webhook of budgets can't be told and is tried again for a day");
+    state = "fails";
   }
 }
 
-/** Why something could not be sent, and whether that may pass. */
-type Failure = { readonly error: unknown; readonly passes: boolean };
+/** What says nothing of the address. */
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return "It failed";
+  if (error.name === "TimeoutError") return `It did not answer within ${answerWithinMs / 1000} seconds`;
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+}
 
 function sign(body: string, secret: string): string {
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
-}
-
-/** The same for the same threshold of the same period, whoever sends it and however often. */
-function nameOf({ scope, id, period, starts, percent, amountUsd }: BudgetThreshold): string {
-  return hash("sha256", JSON.stringify([scope, id, period, starts, percent, amountUsd]), "hex").slice(0, 32);
 }

@@ -1,10 +1,11 @@
 import { expect } from "bun:test";
+import { z } from "zod";
 import { type DatabaseTest, onEachDatabase, type Place } from "../../test/storage.ts";
 import type { Budget } from "../domain/budget.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { SpendStore } from "../domain/spend.ts";
 import { createSpendStore } from "../storage/spend.ts";
-import type { BudgetThreshold } from "./budget-threshold.ts";
+import type { BudgetEvent } from "./budget-event.ts";
 import { type Budgets, type BudgetSubject, type BudgetTicket, createBudgets } from "./budgets.ts";
 
 const usd = 1_000_000_000n;
@@ -16,7 +17,7 @@ const start = Date.parse("2026-03-31T23:59:50Z");
 /** Two processes' budgets over one database, with a time that tests move. */
 async function openPair(place: Place, more: { readonly onFailure?: "open"; readonly users?: readonly Budget[] } = {}) {
   const time = { ms: 0 };
-  const told: BudgetThreshold[] = [];
+  const told: BudgetEvent[] = [];
   const troubles: string[] = [];
   const clock = { now: () => start + time.ms, elapsed: () => time.ms };
   const open = async () => {
@@ -25,9 +26,9 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
     const calls = { count: 0 };
     const counted: SpendStore = {
       ...store,
-      sync: (holder, news) => {
+      sync: (holder, news, describe) => {
         calls.count += 1;
-        return store.sync(holder, news);
+        return store.sync(holder, news, describe);
       },
     };
     const budgets = createBudgets({
@@ -35,7 +36,8 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
       clock,
       userBudgets: () => more.users ?? [],
       onFailure: more.onFailure ?? "closed",
-      onThreshold: (event) => told.push(event),
+      onEvent: (event) => told.push(event),
+      keepNotices: true,
       onTrouble: (_, phrase) => troubles.push(phrase),
     });
     return { storage, budgets, calls };
@@ -45,6 +47,10 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
     const rows = await one.storage.db.selectFrom("budget_spend").selectAll().where("id", "=", id).execute();
     return rows.filter((row) => row.period === period).map(({ spent_nano: spent }) => spent);
   };
+  const readNotices = async () =>
+    (await one.storage.db.selectFrom("budget_notices").select("body").execute()).map(
+      ({ body }) => z.object({ type: z.string() }).parse(JSON.parse(body)).type,
+    );
   const readLeases = async () => (await other.storage.db.selectFrom("budget_leases").selectAll().execute()).length;
   return {
     time,
@@ -53,6 +59,7 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
     one,
     other,
     readSpent,
+    readNotices,
     readLeases,
     [Symbol.asyncDispose]: async () => {
       await one.budgets.close();
@@ -283,9 +290,33 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
       (await taken(at % 2 === 0 ? pair.one : pair.other, soft, undefined)).settle(usd / 10n);
     await pair.one.budgets.close();
     await pair.other.budgets.close();
-    expect(pair.told.map(({ percent }) => percent)).toEqual([50, 80, 100]);
+    expect(pair.told.map(({ what }) => what)).toEqual([50, 80, 100].map((percent) => ({ kind: "warning", percent })));
+    expect(await pair.readNotices()).toEqual(["budget.warning", "budget.warning", "budget.warning"]);
     expect(pair.told[0]).toMatchObject({ scope: "project", id: "p", period: "month", amountUsd: "1" });
     expect(await pair.readSpent()).toEqual([2_900_000_000]);
+    expect(pair.troubles).toEqual([]);
+  });
+
+  it("a hard budget that refuses calls tells so once in a period, and again where it was raised and is spent again", async () => {
+    await using place = await makePlace();
+    await using pair = await openPair(place);
+    // What the whole budget could not pay says nothing of it, and neither does what is only reserved.
+    await take(pair.one, project(month), usd * 2n);
+    const ticket = await taken(pair.one, project(month), (usd * 3n) / 4n);
+    await take(pair.other, project(month), usd / 2n);
+    ticket.settle((usd * 3n) / 4n);
+    await until(async () => (await pair.readSpent())[0] === 750_000_000);
+    pair.time.ms += 200;
+    for (let at = 0; at < 6; at += 1) await take(at % 2 === 0 ? pair.one : pair.other, project(month), usd / 2n);
+    await until(() => pair.told.length > 0);
+    expect(pair.told).toMatchObject([{ id: "p", what: { kind: "exhausted" }, spentNanoUsd: "750000000" }]);
+    const raised = project({ ...month, amountUsd: "1.1" });
+    for (const process of [pair.one, pair.other]) await take(process, raised, usd / 2n);
+    await until(() => pair.told.length > 1);
+    await pair.one.budgets.close();
+    await pair.other.budgets.close();
+    expect(pair.told.map(({ amountUsd }) => amountUsd)).toEqual(["1", "1.1"]);
+    expect(await pair.readNotices()).toEqual(["budget.exhausted", "budget.exhausted"]);
     expect(pair.troubles).toEqual([]);
   });
 

@@ -1,9 +1,9 @@
 import type { Budget, BudgetScope } from "../domain/budget.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { SpendStore } from "../domain/spend.ts";
-import type { BudgetThreshold } from "./budget-threshold.ts";
+import type { BudgetEvent } from "./budget-event.ts";
 import { refuseSpending } from "./refuse-spending.ts";
-import { type Account, freeOf, isSpent, reserve, settle } from "./spend-account.ts";
+import { type Account, freeOf, isSpent, noteRefusal, reserve, settle } from "./spend-account.ts";
 import { createSpendLedger } from "./spend-ledger.ts";
 import { createSpendPatience } from "./spend-patience.ts";
 
@@ -47,8 +47,10 @@ export type BudgetsParts = {
   readonly userBudgets: (user: string) => readonly Budget[];
   /** What becomes of a call when the database doesn't answer and no part of the budget is in hand. */
   readonly onFailure: "closed" | "open";
-  /** A share of a budget is spent, told once by one of all processes. It must not throw. */
-  readonly onThreshold: (event: BudgetThreshold) => void;
+  /** What an operator wants to know, told once by one of all processes. It must not throw. */
+  readonly onEvent: (event: BudgetEvent) => void;
+  /** Whether events are also kept in the database as notices, in the moment in which they happen. */
+  readonly keepNotices: boolean;
   readonly onTrouble: (error: unknown, phrase: string) => void;
 };
 
@@ -96,8 +98,9 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
         const taken = await takeAll(accounts, size);
         if (taken.kind === "taken") return createTicket(taken.holds, size.reserved);
         const { account } = taken;
-        if (isSpent(account, size.need) || !(await patience.wait(account)))
-          throw refuseSpending(account, size.need, clock.now());
+        if (!isSpent(account, size.need) && (await patience.wait(account))) continue;
+        noteRefusal(account, size.need);
+        throw refuseSpending(account, size.need, clock.now());
       }
     } finally {
       patience.end();

@@ -41,6 +41,9 @@ export type Account = {
   /** Of what was refused the least, and until when it needn't be asked for again. */
   refused: number;
   refusedUntil: number;
+  /** Calls were refused because of what is spent, which the database doesn't know yet; and the amount of which it does. */
+  exhausted: boolean;
+  exhaustedOf: number;
   /** It is being written down. */
   busy: boolean;
   readonly waiting: Waiter[];
@@ -76,6 +79,8 @@ export function createAccount(
     seenAt: Number.NEGATIVE_INFINITY,
     refused: 0,
     refusedUntil: 0,
+    exhausted: false,
+    exhaustedOf: 0,
     busy: false,
     waiting: [],
     sleepers: new Set(),
@@ -91,6 +96,12 @@ export function freeOf(account: Account, now: number): number {
 /** Whether so much is more than what nobody has spent, whatever is reserved. */
 export function isSpent({ figures, spent, settled, written }: Account, need: number): boolean {
   return need > figures.amount - spent - (settled - written);
+}
+
+/** Notes that a call was refused because of what is spent; what the whole budget could not pay says nothing of that. */
+export function noteRefusal(account: Account, need: number): void {
+  const { amount } = account.figures;
+  if (isSpent(account, need) && need <= amount && account.exhaustedOf !== amount) account.exhausted = true;
 }
 
 /** Whether what was leased may be others' by now. */

@@ -1,6 +1,6 @@
 import type { Budget, BudgetScope } from "../domain/budget.ts";
 import type { SpendNews, SpendState, SpendStore } from "../domain/spend.ts";
-import type { BudgetThreshold } from "./budget-threshold.ts";
+import { type BudgetEvent, createBudgetNotice } from "./budget-event.ts";
 import {
   type Account,
   type Answer,
@@ -27,7 +27,9 @@ export type SpendLedger = {
 export type SpendLedgerParts = {
   readonly store: SpendStore;
   readonly clock: { readonly now: () => number; readonly elapsed: () => number };
-  readonly onThreshold: (event: BudgetThreshold) => void;
+  readonly onEvent: (event: BudgetEvent) => void;
+  /** Whether events are kept as notices, with what they tell of. */
+  readonly keepNotices: boolean;
   readonly onTrouble: (error: unknown, phrase: string) => void;
 };
 
@@ -46,7 +48,8 @@ const mostTries = 5;
 const batchSize = 50;
 
 /** Creates an empty one. */
-export function createSpendLedger({ store, clock, onThreshold, onTrouble }: SpendLedgerParts): SpendLedger {
+export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
+  const { store, clock, onEvent, keepNotices, onTrouble } = parts;
   const holder = Bun.randomUUIDv7();
   const current = new Map<string, Account>();
   /** Those of former periods too, until all of their calls have ended. */
@@ -160,7 +163,13 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
   ): Promise<readonly SpendState[] | undefined> {
     const at = clock.elapsed();
     const news = batch.map((account) => tell(account, { needs, at, giveAll }));
-    const states = await store.sync(holder, news).catch((error: unknown) => {
+    const events: BudgetEvent[] = [];
+    const describe = (part: SpendNews, state: SpendState) => {
+      const told = listEvents(batch[news.indexOf(part)], part, state);
+      events.push(...told);
+      return keepNotices ? told.map(createBudgetNotice) : [];
+    };
+    const states = await store.sync(holder, news, describe).catch((error: unknown) => {
       restsUntil = clock.elapsed() + restMs;
       onTrouble(error, "what is spent of budgets can't be read or written down and is tried again");
     });
@@ -168,6 +177,7 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
       const [sent, state] = [news[index], states?.[index]];
       if (sent && state) takeOver(account, { sent, state, at });
     }
+    if (states) for (const event of events) onEvent(event);
     return states || undefined;
   }
 
@@ -192,6 +202,7 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
       needs,
       amount: figures.amount,
       thresholds: figures.thresholds,
+      exhausted: account.exhausted,
     };
   }
 
@@ -203,19 +214,26 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
     account.spent = state.spent;
     account.lease = state.lease;
     if (sent.amount === account.figures.amount) account.seenAt = at;
+    if (!sent.exhausted) return;
+    account.exhaustedOf = sent.amount;
+    account.exhausted = false;
+  }
+
+  function listEvents(account: Account | undefined, sent: SpendNews, state: SpendState): readonly BudgetEvent[] {
+    if (!account) return [];
     const { budget } = account.figures;
-    for (const threshold of state.passed) {
+    const about = {
+      ...account.key,
+      ...(account.renews === undefined ? {} : { renews: account.renews }),
+      amountUsd: budget.amountUsd,
+      spentNanoUsd: String(state.spent),
+      at: clock.now(),
+    };
+    const warnings = state.passed.flatMap((threshold): readonly BudgetEvent[] => {
       const percent = budget.warnAt[sent.thresholds.indexOf(threshold)];
-      if (percent === undefined) continue;
-      onThreshold({
-        ...account.key,
-        ...(account.renews === undefined ? {} : { renews: account.renews }),
-        percent,
-        amountUsd: budget.amountUsd,
-        spentNanoUsd: String(state.spent),
-        at: clock.now(),
-      });
-    }
+      return percent === undefined ? [] : [{ ...about, what: { kind: "warning", percent } }];
+    });
+    return state.exhausted ? [...warnings, { ...about, what: { kind: "exhausted" } }] : warnings;
   }
 
   async function isInTime(written: Promise<unknown>): Promise<boolean> {
@@ -255,13 +273,13 @@ export function createSpendLedger({ store, clock, onThreshold, onTrouble }: Spen
   /** Whether there is something to tell the database. */
   function isDue(account: Account, at: number): boolean {
     if (account.settled !== account.written) return true;
-    if (account.lease < account.reserved) return true;
+    if (account.exhausted || account.lease < account.reserved) return true;
     if (account.lease > 0 && isLapsed(account, at)) return true;
     return account.lease > account.reserved && at - account.usedAt >= idleAfterMs;
   }
 
-  function isOver({ busy, calls, lease, settled, written, usedAt }: Account, at: number): boolean {
-    return !busy && calls === 0 && lease === 0 && settled === written && at - usedAt >= idleAfterMs;
+  function isOver({ busy, calls, lease, settled, written, exhausted, usedAt }: Account, at: number): boolean {
+    return !busy && !exhausted && calls === 0 && lease === 0 && settled === written && at - usedAt >= idleAfterMs;
   }
 
   /** Gives how many accounts there still are. */

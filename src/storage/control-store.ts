@@ -1,7 +1,9 @@
+import type { NoticeStore } from "../domain/budget-notice.ts";
 import type { SpendStore } from "../domain/spend.ts";
 import { createVault } from "../lib/seal.ts";
 import { type AuditStore, createAudit, createAuditStore } from "./audit.ts";
 import { openAuditFile } from "./audit-file.ts";
+import { createNoticeStore } from "./budget-notices.ts";
 import { type Changes, createChanges } from "./change.ts";
 import { type DatabaseConfig, openDatabase, type Storage } from "./database.ts";
 import { createMigration } from "./migrate.ts";
@@ -16,6 +18,7 @@ export type ControlStore = {
   readonly projects: ProjectStore;
   readonly tokens: TokenStore;
   readonly spend: SpendStore;
+  readonly notices: NoticeStore;
   readonly changes: Changes;
   readonly auditStore: AuditStore;
   readonly close: () => Promise<void>;
@@ -65,6 +68,7 @@ export async function openControlStore(parts: ControlStoreParts): Promise<Contro
       projects: createProjectStore({ storage, changes, vault, now }),
       tokens: createTokenStore({ storage, changes, vault, pepper, now }),
       spend: createSpendStore(storage),
+      notices: createNoticeStore(storage),
       async close() {
         await file?.close();
         await storage.close();

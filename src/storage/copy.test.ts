@@ -37,10 +37,13 @@ async function fill({ projects, tokens, changes, storage }: Stores): Promise<str
     peak: 0,
     needs: [],
     thresholds: [],
+    exhausted: false,
   } as const;
-  await createSpendStore(storage).sync("h", [
-    { ...part, scope: "user", turn: 1, settled: 2 ** 52, amount: 2 ** 53 - 1 },
-  ]);
+  await createSpendStore(storage).sync(
+    "h",
+    [{ ...part, scope: "user", turn: 1, settled: 2 ** 52, amount: 2 ** 53 - 1 }],
+    () => [{ id: "n", body: '{"spent_usd":"4503599.6"}' }],
+  );
   for (let time = 0; time < 3; time += 1)
     await changes.note(
       actor,
@@ -63,6 +66,7 @@ async function readAll({ db }: Storage): Promise<unknown> {
     "audit",
     "budget_spend",
     "budget_leases",
+    "budget_notices",
     "state",
   ] as const;
   const rows = await Promise.all(tables.map((name) => db.selectFrom(name).selectAll().execute()));
@@ -98,9 +102,10 @@ for (const [way, it, makeSource, makeTarget] of ways) {
       ["audit", 1203],
       ["budget_spend", 1],
       ["budget_leases", 1],
+      ["budget_notices", 1],
       ["state", 1],
     ]);
-    expect(new Set(report.tables.map(({ checksum }) => checksum)).size).toBe(8);
+    expect(new Set(report.tables.map(({ checksum }) => checksum)).size).toBe(9);
     expect(report.audit).toEqual({ ok: true, checked: 1203 });
     expect(await readAll(target)).toEqual(before);
     expect(await readAll(stores.storage)).toEqual(before);
@@ -166,7 +171,8 @@ test("databases without this program's schema are refused", async () => {
   );
   expect(await faultOf(copyDatabase(target, source))).toContain('run "weir migrate up" on it');
   const later = { name: "9999-later", up: () => Promise.resolve(), down: () => Promise.resolve() };
-  await createMigration(source, { changes: [...Object.values(registered), later] }).up();
+  const changes = [...Object.values(registered), later].toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  await createMigration(source, { changes }).up();
   expect(await faultOf(copyDatabase(source, target))).toContain("doesn't know (9999-later)");
 });
 

@@ -57,6 +57,7 @@ const controlTables: Readonly<Record<keyof Tables, TableShape>> = {
   audit: { keys: ["seq"] },
   budget_spend: { keys: ["scope", "id", "period", "starts"] },
   budget_leases: { keys: ["holder", "turn"] },
+  budget_notices: { keys: ["id"] },
   state: { keys: ["one"] },
 };
 

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { onEachDatabase } from "../../test/storage.ts";
+import { faultOf, onEachDatabase } from "../../test/storage.ts";
 import type { SpendNews } from "../domain/spend.ts";
 import { createSpendStore } from "./spend.ts";
 
@@ -16,6 +16,7 @@ const news: SpendNews = {
   needs: [],
   amount: 1000,
   thresholds: [],
+  exhausted: false,
 };
 
 onEachDatabase((it, makePlace) => {
@@ -23,13 +24,15 @@ onEachDatabase((it, makePlace) => {
     await using place = await makePlace();
     const [one, other] = [createSpendStore((await place.openStores()).storage), createSpendStore(await place.open())];
     // 3 % of 1000, in calls of 4.
-    expect(await one.sync("one", [{ ...news, needs: [4] }])).toEqual([{ lease: 28, left: 1000, spent: 0, passed: [] }]);
+    expect(await one.sync("one", [{ ...news, needs: [4] }])).toEqual([
+      { lease: 28, left: 1000, spent: 0, passed: [], exhausted: false },
+    ]);
     expect(await other.sync("other", [{ ...news, needs: [900, 200, 72] }])).toEqual([
-      { lease: 972, left: 972, spent: 0, passed: [] },
+      { lease: 972, left: 972, spent: 0, passed: [], exhausted: false },
     ]);
     // Of its own it may reserve all, whatever that was called before.
     expect(await one.sync("one", [{ ...news, reserved: 20, keep: 8, peak: 24, needs: [9] }])).toEqual([
-      { lease: 28, left: 8, spent: 0, passed: [] },
+      { lease: 28, left: 8, spent: 0, passed: [], exhausted: false },
     ]);
     expect(await one.sync("one", [{ ...news, id: "another", needs: [1001] }])).toMatchObject([{ lease: 0 }]);
   });
@@ -39,8 +42,12 @@ onEachDatabase((it, makePlace) => {
     const store = createSpendStore((await place.openStores()).storage, () => news.starts);
     await store.sync("one", [{ ...news, needs: [100] }]);
     const said = { ...news, settled: 60, reserved: 25, keep: 15, peak: 100 };
-    expect(await store.sync("one", [said])).toEqual([{ lease: 40, left: 915, spent: 60, passed: [] }]);
-    expect(await store.sync("one", [said])).toEqual([{ lease: 40, left: 915, spent: 60, passed: [] }]);
+    expect(await store.sync("one", [said])).toEqual([
+      { lease: 40, left: 915, spent: 60, passed: [], exhausted: false },
+    ]);
+    expect(await store.sync("one", [said])).toEqual([
+      { lease: 40, left: 915, spent: 60, passed: [], exhausted: false },
+    ]);
     expect(await store.sync("one", [{ ...said, turn: 2, settled: 7, reserved: 0, keep: 0 }])).toMatchObject([
       { lease: 0, left: 893, spent: 67 },
     ]);
@@ -92,6 +99,35 @@ onEachDatabase((it, makePlace) => {
     const next = { ...news, starts: news.starts + 86_400_000, settled: 2000, thresholds };
     expect(await other.sync("q", [next])).toMatchObject([{ passed: thresholds }]);
     expect(await other.sync("q", [{ ...next, thresholds: [400] }])).toMatchObject([{ passed: [] }]);
+  });
+
+  it("that calls are refused is told once, with what is to be told of it, and again of another amount", async () => {
+    await using place = await makePlace();
+    const { storage } = await place.openStores();
+    const [one, other] = [createSpendStore(storage), createSpendStore(await place.open())];
+    const describe: Parameters<typeof one.sync>[2] = ({ amount }, { exhausted }) =>
+      exhausted ? [{ id: String(amount), body: "{}" }] : [];
+    const told = await Promise.all(
+      Array.from({ length: 10 }, (_, turn) =>
+        (turn % 2 === 0 ? one : other).sync("p", [{ ...news, turn, exhausted: true }], describe),
+      ),
+    );
+    expect(told.flat().filter(({ exhausted }) => exhausted)).toHaveLength(1);
+    expect(await one.sync("p", [{ ...news, amount: 2000 }], describe)).toMatchObject([{ exhausted: false }]);
+    expect(await one.sync("p", [{ ...news, amount: 2000, exhausted: true }], describe)).toMatchObject([
+      { exhausted: true },
+    ]);
+    const kept = await storage.db.selectFrom("budget_notices").select(["id", "tries"]).orderBy("id").execute();
+    expect(kept).toEqual([
+      { id: "1000", tries: 0 },
+      { id: "2000", tries: 0 },
+    ]);
+    // All or none.
+    const fail = () => {
+      throw new Error("It can't be told");
+    };
+    expect(await faultOf(one.sync("p", [{ ...news, turn: 99, settled: 5 }], fail))).toBe("It can't be told");
+    expect(await one.sync("p", [news])).toMatchObject([{ spent: 0 }]);
   });
 
   it("parts of many budgets are written in any order without waiting for each other", async () => {

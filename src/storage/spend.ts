@@ -1,6 +1,8 @@
-import { sql, type Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import type { SpendKey, SpendNews, SpendState, SpendStore } from "../domain/spend.ts";
+import { keepNotices } from "./budget-notices.ts";
 import type { Storage } from "./database.ts";
+import { createDatabaseTime } from "./database-time.ts";
 import type { BudgetLeaseRow, Tables } from "./tables.ts";
 
 /** A lease of which nothing was heard for so long is nobody's any more. Milliseconds. */
@@ -13,12 +15,18 @@ const share = 0.03;
 
 /** Creates the store of what is spent of budgets; leases lapse by the database's own clock, unless another is given. */
 export function createSpendStore({ db, driver }: Pick<Storage, "db" | "driver">, now?: () => number): SpendStore {
+  const time = createDatabaseTime(driver, now);
+
   return {
-    sync: (holder, news) =>
+    sync: (holder, news, describe = () => []) =>
       db.transaction().execute(async (trx) => {
         const states = new Map<SpendNews, SpendState>();
         // In one order everywhere, so that two processes never wait for each other.
-        for (const part of news.toSorted(byKey)) states.set(part, await syncPart(trx, holder, part));
+        for (const part of news.toSorted(byKey)) {
+          const state = await syncPart(trx, holder, part);
+          await keepNotices(trx, time, describe(part, state));
+          states.set(part, state);
+        }
         return news.flatMap((part) => states.get(part) ?? []);
       }),
     async touch(holder) {
@@ -64,29 +72,34 @@ export function createSpendStore({ db, driver }: Pick<Storage, "db" | "driver">,
       )
       .execute();
     const passed = part.thresholds.filter((threshold) => threshold > sum.told_nano && threshold <= spent);
-    if (spent !== sum.spent_nano || passed.length > 0)
+    const exhausted = part.exhausted && sum.refused_nano < amount;
+    if (spent !== sum.spent_nano || passed.length > 0 || exhausted)
       await trx
         .updateTable("budget_spend")
-        .set({ spent_nano: spent, told_nano: passed.at(-1) ?? sum.told_nano })
+        .set({
+          spent_nano: spent,
+          told_nano: passed.at(-1) ?? sum.told_nano,
+          refused_nano: exhausted ? amount : sum.refused_nano,
+        })
         .where("scope", "=", part.scope)
         .where("id", "=", part.id)
         .where("period", "=", part.period)
         .where("starts", "=", part.starts)
         .execute();
-    return { lease, left, spent, passed };
+    return { lease, left, spent, passed, exhausted };
   }
 
   /** The sum's row, which nobody else has until the end of the transaction. */
   function takeSum(trx: Transaction<Tables>, part: SpendNews) {
     return trx
       .insertInto("budget_spend")
-      .values({ ...keyOf(part), spent_nano: 0, told_nano: 0 })
+      .values({ ...keyOf(part), spent_nano: 0, told_nano: 0, refused_nano: 0 })
       .onConflict((conflict) =>
         conflict
           .columns(["scope", "id", "period", "starts"])
           .doUpdateSet((table) => ({ spent_nano: table.ref("budget_spend.spent_nano") })),
       )
-      .returning(["spent_nano", "told_nano"])
+      .returning(["spent_nano", "told_nano", "refused_nano"])
       .executeTakeFirstOrThrow();
   }
 
@@ -106,12 +119,6 @@ export function createSpendStore({ db, driver }: Pick<Storage, "db" | "driver">,
         ]),
       )
       .execute();
-  }
-
-  /** A time of leases, now or so many milliseconds from it. */
-  function time(from = 0) {
-    if (now || driver === "sqlite") return sql<number>`${(now ?? Date.now)() + from}`;
-    return sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint + ${sql.lit(from)}`;
   }
 }
 

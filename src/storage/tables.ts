@@ -15,6 +15,7 @@ export type Tables = {
   readonly audit: AuditRow;
   readonly budget_spend: BudgetSpendRow;
   readonly budget_leases: BudgetLeaseRow;
+  readonly budget_notices: BudgetNoticeRow;
 };
 
 export type ProjectRow = {
@@ -109,6 +110,8 @@ export type BudgetSpendRow = {
   readonly spent_nano: number;
   /** The highest threshold that was told. */
   readonly told_nano: number;
+  /** The amount of which it was told that calls are refused; 0 before. */
+  readonly refused_nano: number;
 };
 
 /** What a process holds of a budget's period: nobody else spends it, as long as the process says that it lives. */
@@ -123,4 +126,14 @@ export type BudgetLeaseRow = {
   /** What of this turn's spending is in the period's sum. */
   readonly settled_nano: number;
   readonly seen_at: number;
+};
+
+/** What a webhook has still to be told. */
+export type BudgetNoticeRow = {
+  readonly id: string;
+  readonly body: string;
+  readonly created_at: number;
+  readonly tries: number;
+  /** When it is sent again; while it is being sent, when somebody else may. */
+  readonly next_at: number;
 };

@@ -89,3 +89,29 @@ test("a webhook that fails or hangs holds up no call, and is told again", async 
   const other = await deaf.mint({}, { budget });
   expect(await askInTurn(5, () => deaf.ask({ ...costing(5), token: other }))).toEqual(Array(5).fill("200"));
 }, 30_000);
+
+test("a webhook that was away over a restart is told of everything, and that calls are refused", async () => {
+  let status = 500;
+  await using hook = openHook(() => new Response("", { status }));
+  await using stage = await openStage({ env: { BUDGET_WEBHOOK_URL: hook.url } });
+  const token = await stage.mint(
+    {},
+    { budget: [{ amount_usd: "0.01", period: "day", hard: true, warn_at: [50, 80] }] },
+  );
+  expect(await askInTurn(2, () => stage.ask({ ...costing(4.5), token }))).toEqual(["200", "200"]);
+  // A refusal for what is only reserved asks to come again at once.
+  const isSpent = async () => ((await stage.ask({ ...costing(2), token })).limit.retryAfter ?? 0) > 60;
+  await waitFor(async () => (await isSpent()) || undefined, "It isn't spent", 10_000);
+  const typesOf = () =>
+    new Set(hook.got.map(({ body }) => `${/budget\.\w+/.exec(body)?.[0]} ${/"warn_at":(\d+)/.exec(body)?.[1] ?? ""}`));
+  const all = new Set(["budget.warning 50", "budget.warning 80", "budget.exhausted "]);
+  // Each is tried, though those before it fail.
+  await waitFor(() => typesOf().size === 3 || undefined, "They are not tried", 10_000);
+  await stage.reopen();
+  hook.got.length = 0;
+  status = 200;
+  await waitFor(() => typesOf().size === 3 || undefined, "They are not told", 20_000);
+  expect(typesOf()).toEqual(all);
+  await Bun.sleep(500);
+  expect(hook.got.length).toBe(3);
+}, 60_000);

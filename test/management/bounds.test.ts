@@ -103,7 +103,7 @@ onEachDatabase((test, makePlace) => {
     });
     const token = await stage.createToken(id, { budget: [{ amount_usd: 3, period: "month" }] });
     const store = createSpendStore(stage.stores.storage, () => stage.clock.now);
-    const news = { reserved: 0, keep: 0, peak: 0, needs: [], amount: 0, thresholds: [] };
+    const news = { reserved: 0, keep: 0, peak: 0, needs: [], amount: 0, thresholds: [], exhausted: false };
     const [day, month] = [Date.parse("2026-03-01T00:00:00Z"), Date.parse("2026-02-01T00:00:00Z")];
     await store.sync("h", [
       { ...news, scope: "project", id, period: "day", starts: day, turn: 1, settled: 500_000_000 },

@@ -20,6 +20,6 @@ export function findBudgetNews(action: string, after: unknown): BudgetNews | und
   const sum = `$${spent} of $${amount} ${period === "total" ? "in all" : `a ${period}`}`;
   return {
     about: scope === "user" ? `user ${id}` : id,
-    reason: percent === undefined ? sum : `${percent} %: ${sum}`,
+    reason: percent === undefined ? `refuses calls: ${sum}` : `${percent} %: ${sum}`,
   };
 }
