@@ -27,12 +27,12 @@ export function moveOldLimits(yaml: YamlTree, file: string, report: Report): Yam
   };
 }
 
-function createLimits({ enabled: _, redis: _redis, limits, overrides, estimation, backend, ...unknown }: YamlTree) {
+function createLimits({ limits, overrides, estimation, backend, ...others }: YamlTree) {
   const base = isTree(limits) ? dropZeros(limits) : {};
   const { per_key = {}, per_user = {}, per_model = {}, ...unknownScopes } = isTree(overrides) ? overrides : {};
   return {
     // What isn't known is told of as part of the limits.
-    ...unknown,
+    ...omit(others, ["enabled", "redis"]),
     count: "input",
     global: base,
     ...(backend === undefined ? {} : { backend }),
@@ -69,8 +69,14 @@ function readEstimation({ max_sample_bytes: most, ...others }: YamlTree): YamlTr
 function readRedis(old: unknown): YamlTree | undefined {
   if (!isTree(old)) return undefined;
   const { address, ...others } = old;
-  const entries = Object.entries({ ...others, addr: address }).filter(([, value]) => value != null && value !== "");
+  const entries = Object.entries({ ...others, addr: address }).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+function omit(tree: YamlTree, names: readonly string[]): YamlTree {
+  return Object.fromEntries(Object.entries(tree).filter(([name]) => !names.includes(name)));
 }
 
 function isTrue(value: unknown): boolean {
