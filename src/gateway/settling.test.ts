@@ -7,7 +7,7 @@ const real: Settlement = { id: "a", tokens: { input: 1, output: 2 }, costNanoUsd
 test("what an exchange took reaches whoever waits for it, once", () => {
   const settling = createSettling(() => 0);
   const seen: unknown[] = [];
-  settling.await("a", (settlement) => seen.push(settlement));
+  settling.await({ id: "a", since: 0, settle: (settlement) => seen.push(settlement) });
   settling.settle([{ id: "other" }, real, real]);
   expect(seen).toEqual([real]);
 });
@@ -15,7 +15,7 @@ test("what an exchange took reaches whoever waits for it, once", () => {
 test("at the end what still waits stands as it was estimated", () => {
   const seen: unknown[] = [];
   const settling = createSettling(() => 0);
-  settling.await("b", (settlement) => seen.push(settlement));
+  settling.await({ id: "b", since: 0, settle: (settlement) => seen.push(settlement) });
   settling.close();
   settling.settle([{ id: "b" }]);
   expect(seen).toEqual([undefined]);

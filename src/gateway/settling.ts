@@ -1,8 +1,16 @@
 import type { Settlement } from "../domain/settlement.ts";
 
+/** What an exchange has reserved, until what it really took is known; `undefined` where nobody will know. */
+export type Unsettled = {
+  readonly id: string;
+  readonly settle: (real: Settlement | undefined) => void;
+  /** When it began to wait. Monotonic milliseconds. */
+  since: number;
+};
+
 /** Exchanges that have ended and whose real usage isn't known yet. */
 export type Settling = {
-  readonly await: (id: string, settle: (real: Settlement | undefined) => void) => void;
+  readonly await: (unsettled: Unsettled) => void;
   readonly settle: (settlements: readonly Settlement[]) => void;
   /** What waits stands as it was estimated. */
   readonly close: () => void;
@@ -14,15 +22,13 @@ const waitMs = 60_000;
 /** Creates it. */
 export function createSettling(elapsed: () => number): Settling {
   /** In the order in which they ended. */
-  const waiting = new Map<
-    string,
-    { readonly since: number; readonly settle: (real: Settlement | undefined) => void }
-  >();
+  const waiting = new Map<string, Unsettled>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   return {
-    await(id, settle) {
-      waiting.set(id, { since: elapsed(), settle });
+    await(unsettled) {
+      unsettled.since = elapsed();
+      waiting.set(unsettled.id, unsettled);
       timer ??= setTimeout(giveUp, waitMs);
       timer.unref();
     },

@@ -4,13 +4,14 @@ import { Refusal } from "../domain/refusal.ts";
 import { decode } from "../lib/decode.ts";
 import type { Budgets, BudgetTicket } from "../limits/budgets.ts";
 import type { Estimate, Estimator } from "../limits/estimate.ts";
+import type { Hold } from "../limits/limiter.ts";
 import type { Limits, LimitTicket } from "../limits/limits.ts";
 import { readRequestNote, type RequestNote } from "../limits/read-request.ts";
 import type { CostEstimator } from "../prices/estimate-cost.ts";
 import type { Arrival } from "./arrival.ts";
 import type { CallBody, Leave } from "./call.ts";
 import { listCredentials } from "./credential.ts";
-import type { Settling } from "./settling.ts";
+import type { Settling, Unsettled } from "./settling.ts";
 import type { Ticket } from "./ticket.ts";
 import type { Pass } from "./token-book.ts";
 
@@ -47,7 +48,7 @@ export type TollParts = {
 
 /** Creates the toll. */
 export function createToll(parts: TollParts): Toll {
-  const { limits, budgets, estimator, settling } = parts;
+  const { limits, budgets, estimator } = parts;
 
   return {
     concerns: (pass) => isLimited(pass) || isBudgeted(pass) || parts.refuseUnpriced,
@@ -129,12 +130,12 @@ export function createToll(parts: TollParts): Toll {
       return taken.then(
         (budget) => join(about, limit, budget),
         (error: unknown) => {
-          limit?.giveBack();
+          limit?.hold.giveBack();
           throw error;
         },
       );
     } catch (error) {
-      limit?.giveBack();
+      limit?.hold.giveBack();
       throw error;
     }
   }
@@ -168,23 +169,54 @@ export function createToll(parts: TollParts): Toll {
     limit: LimitTicket | undefined,
     budget: BudgetTicket | undefined,
   ): Ticket {
-    return {
-      id,
-      headers: limit?.headers ?? noHeaders,
-      end(how) {
-        limit?.ended();
-        if (how === "answered") return settling.await(id, settle);
-        limit?.giveBack();
-        budget?.giveBack();
-      },
-    };
+    return new CallTicket(parts, { id, provider: route.provider.name, model, limit, budget });
+  }
+}
 
-    function settle(real: Settlement | undefined): void {
-      if (real?.tokens) limit?.settle(real.tokens);
-      const { costNanoUsd } = real ?? {};
-      budget?.settle(costNanoUsd === undefined ? undefined : BigInt(costNanoUsd));
-      if (real?.tokens && model !== undefined) estimator.learn(route.provider.name, model, real.tokens.output);
-    }
+/** What a ticket is made of. */
+type Taking = {
+  readonly id: string;
+  readonly provider: string;
+  readonly model: string | undefined;
+  readonly limit: LimitTicket | undefined;
+  readonly budget: BudgetTicket | undefined;
+};
+
+/** One object, and no closures: it lives until an answer was read, and so past many a collection of what is young. */
+class CallTicket implements Ticket, Unsettled {
+  readonly id: string;
+  headers: Ticket["headers"];
+  since = 0;
+  readonly #parts: TollParts;
+  readonly #provider: string;
+  readonly #model: string | undefined;
+  readonly #hold: Hold | undefined;
+  readonly #budget: BudgetTicket | undefined;
+
+  constructor(parts: TollParts, { id, provider, model, limit, budget }: Taking) {
+    this.id = id;
+    this.headers = limit?.headers ?? noHeaders;
+    this.#parts = parts;
+    this.#provider = provider;
+    this.#model = model;
+    this.#hold = limit?.hold;
+    this.#budget = budget;
+  }
+
+  end(how: "answered" | "spared"): void {
+    this.headers = noHeaders;
+    this.#hold?.ended();
+    if (how === "answered") return this.#parts.settling.await(this);
+    this.#hold?.giveBack();
+    this.#budget?.giveBack();
+  }
+
+  settle(real: Settlement | undefined): void {
+    const { tokens, costNanoUsd } = real ?? {};
+    const { limits, estimator } = this.#parts;
+    if (tokens) this.#hold?.settle(limits.countTokens(tokens));
+    this.#budget?.settle(costNanoUsd === undefined ? undefined : Number(costNanoUsd));
+    if (tokens && this.#model !== undefined) estimator.learn(this.#provider, this.#model, tokens.output);
   }
 }
 

@@ -8,7 +8,7 @@ import { createSpendStore } from "../storage/spend.ts";
 import type { BudgetEvent } from "./budget-event.ts";
 import { type Budgets, type BudgetSubject, type BudgetTicket, createBudgets } from "./budgets.ts";
 
-const usd = 1_000_000_000n;
+const usd = 1_000_000_000;
 const month: Budget = { amountUsd: "1", period: "month", hard: true, warnAt: [] };
 
 /** A moment shortly before a month's end, in UTC. */
@@ -74,7 +74,7 @@ const project = (...budgets: readonly Budget[]): BudgetSubject => ({ project: { 
 async function take(
   { budgets }: { readonly budgets: Budgets },
   subject: BudgetSubject,
-  estimate: bigint | undefined,
+  estimate: number | undefined,
 ): Promise<BudgetTicket | Refusal> {
   try {
     const ticket = await budgets.take("id", subject, () => estimate);
@@ -107,18 +107,18 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
   it("of 200 calls at once over two processes exactly as many pass as the budget has room for", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place);
-    (await taken(pair.one, project(month), usd / 2n)).settle(usd / 2n);
+    (await taken(pair.one, project(month), usd / 2)).settle(usd / 2);
     await pair.one.budgets.close();
     const fresh = await openPair(place);
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, at) => take(at % 2 === 0 ? fresh.one : fresh.other, project(month), usd / 100n)),
+      Array.from({ length: 200 }, (_, at) => take(at % 2 === 0 ? fresh.one : fresh.other, project(month), usd / 100)),
     );
     const passed = answers.filter(isTicket);
     expect(passed).toHaveLength(50);
     const refusal = answers.find((answer) => answer instanceof Refusal);
     expect(refusal).toMatchObject({ code: "budget_exceeded", status: 402 });
     // Others did not get what one of both had refused, and a call costs what it costs.
-    for (const ticket of passed) ticket.settle(usd / 100n + 7n);
+    for (const ticket of passed) ticket.settle(usd / 100 + 7);
     await fresh[Symbol.asyncDispose]();
     expect(await pair.readSpent()).toEqual([1_000_000_350]);
     expect(await pair.readLeases()).toBe(0);
@@ -127,7 +127,7 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
   it("a refusal says whose budget it is and when it renews, and nobody's id", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place, { users: [{ ...month, period: "day", amountUsd: "0.5" }] });
-    const refusal = await take(pair.one, { ...project(month), user: "alice@example.com" }, (usd * 6n) / 10n);
+    const refusal = await take(pair.one, { ...project(month), user: "alice@example.com" }, (usd * 6) / 10);
     expect(refusal).toMatchObject({
       code: "budget_exceeded",
       message:
@@ -136,7 +136,7 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     });
     // The project's part was given back.
     expect(isTicket(await take(pair.one, project(month), usd))).toBe(true);
-    const total = await take(pair.one, project({ ...month, period: "total" }), usd * 2n);
+    const total = await take(pair.one, project({ ...month, period: "total" }), usd * 2);
     expect(total).toMatchObject({
       message: expect.stringContaining("It does not renew"),
       headers: { "x-budget-scope": "project", "x-budget-period": "total" },
@@ -150,12 +150,12 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     const { budgets, calls } = pair.one;
     expect(budgets.take("id", { project: { id: "p", budgets: [] }, user: "u" }, () => fail())).toBeUndefined();
     const large = project({ ...month, amountUsd: "1000" });
-    (await taken(pair.one, large, 1000n)).settle(900n);
+    (await taken(pair.one, large, 1000)).settle(900);
     expect(calls.count).toBe(1);
     for (let at = 0; at < 10_000; at += 1) {
-      const ticket = budgets.take("id", large, () => 1000n);
+      const ticket = budgets.take("id", large, () => 1000);
       if (ticket === undefined || ticket instanceof Promise) throw new Error("The database was asked");
-      ticket.settle(900n);
+      ticket.settle(900);
     }
     expect(calls.count).toBe(1);
     await until(async () => (await pair.readSpent())[0] === 9_000_900);
@@ -165,20 +165,20 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const [first, second] = [
-      await taken(pair.one, project(month), usd / 2n),
-      await taken(pair.one, project(month), usd / 2n),
+      await taken(pair.one, project(month), usd / 2),
+      await taken(pair.one, project(month), usd / 2),
     ];
-    expect(isTicket(await take(pair.other, project(month), 1n))).toBe(false);
+    expect(isTicket(await take(pair.other, project(month), 1))).toBe(false);
     first.giveBack();
-    second.settle(usd / 4n);
+    second.settle(usd / 4);
     // At once here, and elsewhere as soon as it isn't used.
-    const third = await taken(pair.one, project(month), usd / 2n);
+    const third = await taken(pair.one, project(month), usd / 2);
     third.giveBack();
     pair.time.ms += 2_000;
     await until(async () => {
       // What was refused is asked for again after a moment.
       pair.time.ms += 20;
-      return isTicket(await take(pair.other, project(month), (usd * 3n) / 4n));
+      return isTicket(await take(pair.other, project(month), (usd * 3) / 4));
     });
     expect(await pair.readSpent()).toEqual([250_000_000]);
   });
@@ -188,33 +188,33 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using pair = await openPair(place);
     const day: Budget = { ...month, period: "total" };
     const { budgets } = pair.one;
-    const settled = await taken(pair.one, project(day), usd / 4n);
-    settled.settle(usd / 4n);
+    const settled = await taken(pair.one, project(day), usd / 4);
+    settled.settle(usd / 4);
     await until(async () => (await pair.readSpent("p", "total"))[0] === 250_000_000);
-    await taken(pair.one, project(day), usd / 2n);
+    await taken(pair.one, project(day), usd / 2);
     await pair.one.storage.close();
-    const need = (usd * 3n) / 4n;
+    const need = (usd * 3) / 4;
     expect(isTicket(await take(pair.other, project(day), need))).toBe(false);
     pair.time.ms += 14_000;
     expect(isTicket(await take(pair.other, project(day), need))).toBe(false);
     pair.time.ms += 2_000;
     const ticket = await taken(pair.other, project(day), need);
     // Whoever was thought dead uses nothing of what it had.
-    expect(await take({ budgets }, project(day), 1n)).toMatchObject({ code: "dependency_unavailable" });
+    expect(await take({ budgets }, project(day), 1)).toMatchObject({ code: "dependency_unavailable" });
     ticket.giveBack();
   });
 
   it("a call waits a moment for what another is about to settle, and no longer", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place);
-    const need = (usd * 2n) / 3n;
+    const need = Math.floor((usd * 2) / 3);
     const both = project(month, { ...month, period: "total", amountUsd: "5" });
     const [first, second] = [await taken(pair.one, both, need), take(pair.one, both, need)];
-    setTimeout(() => first.settle(usd / 10n), 40);
+    setTimeout(() => first.settle(usd / 10), 40);
     const ticket = await second;
     expect(isTicket(ticket)).toBe(true);
     expect(await take(pair.one, both, need)).toMatchObject({ code: "budget_exceeded" });
-    if (isTicket(ticket)) ticket.settle(usd / 10n);
+    if (isTicket(ticket)) ticket.settle(usd / 10);
     await pair.one.budgets.close();
     // What was tried and given back counts nowhere.
     expect(await pair.readSpent()).toEqual([200_000_000]);
@@ -225,39 +225,39 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const total: Budget = { ...month, period: "total" };
-    const ask = async (budget: Budget, need: bigint) => {
+    const ask = async (budget: Budget, need: number) => {
       const answer = await take(pair.one, project(budget), need);
       if (isTicket(answer)) throw new Error("It passes");
       return { message: answer.message, after: answer.headers["retry-after"] };
     };
-    const held = [await taken(pair.one, project(month), usd / 2n), await taken(pair.one, project(total), usd / 2n)];
+    const held = [await taken(pair.one, project(month), usd / 2), await taken(pair.one, project(total), usd / 2)];
     for (const budget of [month, total]) {
-      const { message, after } = await ask(budget, (usd * 3n) / 4n);
+      const { message, after } = await ask(budget, (usd * 3) / 4);
       expect(after).toBe("2");
       expect(message).toContain("is reserved for other requests");
     }
     // No longer than the period lasts.
     pair.time.ms += 9_500;
-    expect((await ask(month, (usd * 3n) / 4n)).after).toBe("1");
+    expect((await ask(month, (usd * 3) / 4)).after).toBe("1");
     pair.time.ms -= 9_500;
-    for (const ticket of held) ticket.settle(usd / 2n);
-    const late = await ask(month, (usd * 3n) / 4n);
+    for (const ticket of held) ticket.settle(usd / 2);
+    const late = await ask(month, (usd * 3) / 4);
     expect(late).toMatchObject({ after: "10", message: expect.stringContaining("is spent") });
-    expect((await ask(total, (usd * 3n) / 4n)).after).toBeUndefined();
+    expect((await ask(total, (usd * 3) / 4)).after).toBeUndefined();
     // What all of it could not pay isn't waited for.
-    expect((await ask(month, usd * 2n)).after).toBe("10");
+    expect((await ask(month, usd * 2)).after).toBe("10");
   });
 
   it("what another process has spent and not only leased refuses until it renews", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place);
-    const ticket = await taken(pair.one, project(month), (usd * 3n) / 4n);
+    const ticket = await taken(pair.one, project(month), (usd * 3) / 4);
     const ask = async () => {
-      const answer = await take(pair.other, project(month), usd / 2n);
+      const answer = await take(pair.other, project(month), usd / 2);
       return answer instanceof Refusal ? answer.headers["retry-after"] : "passed";
     };
     expect(await ask()).toBe("2");
-    ticket.settle((usd * 3n) / 4n);
+    ticket.settle((usd * 3) / 4);
     await until(async () => (await pair.readSpent())[0] === 750_000_000);
     pair.time.ms += 200;
     expect(await ask()).toBe("10");
@@ -267,15 +267,15 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const [late, other] = [
-      await taken(pair.one, project(month), usd / 2n),
-      await taken(pair.one, project(month), usd / 2n),
+      await taken(pair.one, project(month), usd / 2),
+      await taken(pair.one, project(month), usd / 2),
     ];
-    expect(await take(pair.one, project(month), 1n)).toMatchObject({ code: "budget_exceeded" });
+    expect(await take(pair.one, project(month), 1)).toMatchObject({ code: "budget_exceeded" });
     pair.time.ms += 10_000;
     const next = await taken(pair.one, project(month), usd);
-    late.settle(usd / 4n);
+    late.settle(usd / 4);
     other.giveBack();
-    next.settle(usd / 8n);
+    next.settle(usd / 8);
     await pair.one.budgets.close();
     expect((await pair.readSpent()).toSorted((a, b) => a - b)).toEqual([125_000_000, 250_000_000]);
   });
@@ -284,10 +284,10 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const soft = project({ ...month, hard: false, warnAt: [50, 80, 100] });
-    for (const process of [pair.one, pair.other, pair.one]) (await taken(process, soft, usd)).settle((usd * 3n) / 10n);
+    for (const process of [pair.one, pair.other, pair.one]) (await taken(process, soft, usd)).settle((usd * 3) / 10);
     await until(() => pair.told.length >= 2);
     for (let at = 0; at < 20; at += 1)
-      (await taken(at % 2 === 0 ? pair.one : pair.other, soft, undefined)).settle(usd / 10n);
+      (await taken(at % 2 === 0 ? pair.one : pair.other, soft, undefined)).settle(usd / 10);
     await pair.one.budgets.close();
     await pair.other.budgets.close();
     expect(pair.told.map(({ what }) => what)).toEqual([50, 80, 100].map((percent) => ({ kind: "warning", percent })));
@@ -301,17 +301,17 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     // What the whole budget could not pay says nothing of it, and neither does what is only reserved.
-    await take(pair.one, project(month), usd * 2n);
-    const ticket = await taken(pair.one, project(month), (usd * 3n) / 4n);
-    await take(pair.other, project(month), usd / 2n);
-    ticket.settle((usd * 3n) / 4n);
+    await take(pair.one, project(month), usd * 2);
+    const ticket = await taken(pair.one, project(month), (usd * 3) / 4);
+    await take(pair.other, project(month), usd / 2);
+    ticket.settle((usd * 3) / 4);
     await until(async () => (await pair.readSpent())[0] === 750_000_000);
     pair.time.ms += 200;
-    for (let at = 0; at < 6; at += 1) await take(at % 2 === 0 ? pair.one : pair.other, project(month), usd / 2n);
+    for (let at = 0; at < 6; at += 1) await take(at % 2 === 0 ? pair.one : pair.other, project(month), usd / 2);
     await until(() => pair.told.length > 0);
     expect(pair.told).toMatchObject([{ id: "p", what: { kind: "exhausted" }, spentNanoUsd: "750000000" }]);
     const raised = project({ ...month, amountUsd: "1.1" });
-    for (const process of [pair.one, pair.other]) await take(process, raised, usd / 2n);
+    for (const process of [pair.one, pair.other]) await take(process, raised, usd / 2);
     await until(() => pair.told.length > 1);
     await pair.one.budgets.close();
     await pair.other.budgets.close();
@@ -331,7 +331,7 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     const rest = await taken(pair.one, project(month), usd);
     expect(await take(pair.one, project(month), undefined)).toMatchObject({ code: "budget_exceeded" });
     // What costs nothing needs nothing.
-    expect(isTicket(await take(pair.one, project(month), 0n))).toBe(true);
+    expect(isTicket(await take(pair.one, project(month), 0))).toBe(true);
     rest.giveBack();
     expect(isTicket(await take(pair.one, project(month), undefined))).toBe(true);
   });
@@ -340,17 +340,17 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     (await taken(pair.one, project(month), usd)).settle(usd);
-    expect(isTicket(await take(pair.one, project(month), 1n))).toBe(false);
+    expect(isTicket(await take(pair.one, project(month), 1))).toBe(false);
     const ticket = await taken(pair.one, project({ ...month, amountUsd: "2" }), usd);
     ticket.giveBack();
-    expect(isTicket(await take(pair.one, project({ ...month, amountUsd: "0.5" }), 1n))).toBe(false);
+    expect(isTicket(await take(pair.one, project({ ...month, amountUsd: "0.5" }), 1))).toBe(false);
   });
 
   it("without its database the lease in hand is used up, and then calls are refused", async () => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const large = project({ ...month, amountUsd: "1000" });
-    (await taken(pair.one, large, usd)).settle(0n);
+    (await taken(pair.one, large, usd)).settle(0);
     await pair.one.storage.close();
     const asked = await Promise.all(Array.from({ length: 40 }, () => take(pair.one, large, usd)));
     expect(asked.filter(isTicket)).toHaveLength(30);
@@ -362,7 +362,7 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place, { onFailure: "open" });
     await pair.one.storage.close();
-    const ticket = await taken(pair.one, project(month), usd * 5n);
+    const ticket = await taken(pair.one, project(month), usd * 5);
     ticket.settle(usd);
     expect(pair.troubles.length).toBeGreaterThan(0);
   });

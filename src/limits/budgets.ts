@@ -21,7 +21,7 @@ export type BudgetTicket = {
   /** Nothing was spent. */
   readonly giveBack: () => void;
   /** The real cost takes the place of the estimate; without one the estimate stands. Nano-dollars. */
-  readonly settle: (nanoUsd: bigint | undefined) => void;
+  readonly settle: (nanoUsd: number | undefined) => void;
 };
 
 /** Keeps what is spent within budgets. */
@@ -33,7 +33,7 @@ export type Budgets = {
   readonly take: (
     id: string,
     subject: BudgetSubject,
-    estimateNanoUsd: () => bigint | undefined,
+    estimateNanoUsd: () => number | undefined,
   ) => BudgetTicket | undefined | Promise<BudgetTicket | undefined>;
   /** Writes down what was spent, and gives back what was reserved and not used. */
   readonly close: () => Promise<void>;
@@ -64,14 +64,15 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
       const accounts = listAccounts(subject);
       if (accounts.length === 0) return undefined;
       const estimate = estimateNanoUsd();
-      const reserved = estimate === undefined ? 0 : Number(estimate);
+      const reserved = estimate ?? 0;
       // Nobody knows what it costs, but with nothing left it costs too much.
       const need = estimate === undefined ? 1 : reserved;
       const now = clock.elapsed();
       if (!accounts.every((account) => hasRoom(account, need, now))) return takeLater(accounts, { need, reserved });
-      return createTicket(
+      return new Spending(
         accounts.map((account) => enter(account, reserved)),
         reserved,
+        clock.elapsed,
       );
     },
     close: ledger.close,
@@ -96,7 +97,7 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
     try {
       for (;;) {
         const taken = await takeAll(accounts, size);
-        if (taken.kind === "taken") return createTicket(taken.holds, size.reserved);
+        if (taken.kind === "taken") return new Spending(taken.holds, size.reserved, clock.elapsed);
         const { account } = taken;
         if (!isSpent(account, size.need) && (await patience.wait(account))) continue;
         noteRefusal(account, size.need);
@@ -114,7 +115,7 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
       const answer = hasRoom(account, need, clock.elapsed()) ? "free" : await ledger.ask(account, need);
       const isClosed = answer === "unknown" && onFailure === "closed";
       if (answer === "refused" || isClosed) {
-        release(holds, 0);
+        release(holds, 0, clock.elapsed());
         if (isClosed) throw new Refusal("dependency_unavailable");
         return { kind: "refused", account };
       }
@@ -125,22 +126,38 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
     }
     return { kind: "taken", holds };
   }
+}
 
-  function createTicket(holds: readonly Hold[], estimate: number): BudgetTicket {
-    return { giveBack: () => end(0), settle: (nanoUsd) => end(nanoUsd === undefined ? estimate : Number(nanoUsd)) };
+/** One object, and no closures: it lives until an answer was read, and so past many a collection of what is young. */
+class Spending implements BudgetTicket {
+  readonly #holds: readonly Hold[];
+  readonly #estimate: number;
+  readonly #elapsed: () => number;
 
-    function end(spent: number): void {
-      release(holds, spent);
-      for (const { account } of holds) for (const wake of account.sleepers) wake();
-    }
+  constructor(holds: readonly Hold[], estimate: number, elapsed: () => number) {
+    this.#holds = holds;
+    this.#estimate = estimate;
+    this.#elapsed = elapsed;
   }
 
-  function release(holds: readonly Hold[], spent: number): void {
-    const now = clock.elapsed();
-    for (const { account, reserved } of holds) {
-      settle(account, reserved, spent);
-      account.usedAt = now;
-    }
+  giveBack(): void {
+    this.#end(0);
+  }
+
+  settle(nanoUsd = this.#estimate): void {
+    this.#end(nanoUsd);
+  }
+
+  #end(spent: number): void {
+    release(this.#holds, spent, this.#elapsed());
+    for (const { account } of this.#holds) for (const wake of account.sleepers) wake();
+  }
+}
+
+function release(holds: readonly Hold[], spent: number, now: number): void {
+  for (const { account, reserved } of holds) {
+    settle(account, reserved, spent);
+    account.usedAt = now;
   }
 }
 

@@ -27,6 +27,7 @@ type FindFigures = (scope: LimitScope, value: string, general: LimitFigures | un
 /** Creates the search. */
 export function createFindDemands({ base, global, perAddress, overrides }: LimitRules): FindDemands {
   const figuresOf = createFindFigures(overrides);
+  const mergeFigures = createMergeFigures();
   const addressesBounded = boundsAnything(perAddress) || overrides.address !== undefined;
 
   return (subject) => {
@@ -39,7 +40,7 @@ export function createFindDemands({ base, global, perAddress, overrides }: Limit
     if (projectId !== undefined) add("project", projectId, subject.projectLimits);
     if (user !== undefined) add("user", user, undefined);
     if (keyHash !== undefined) add("key", keyHash, tokenId === undefined ? base : undefined);
-    if (tokenId !== undefined) add("token", tokenId, { ...base, ...subject.tokenLimits });
+    if (tokenId !== undefined) add("token", tokenId, mergeFigures(base, subject.tokenLimits));
     // Calls without a token and a key are counted apart from all those of their address.
     if (tokenId === undefined && keyHash === undefined) add("address", subject.address(), base, "nobody");
     return demands;
@@ -59,11 +60,27 @@ function createFindFigures(overrides: LimitRules["overrides"]): FindFigures {
       return named.length === 0 ? [] : [[scope, createFindOverride(named)] as const];
     }),
   );
+  const mergeFigures = createMergeFigures();
   return (scope, value, general) => {
     const override = byScope.get(scope)?.(value, scope === "address" ? networkOf(value) : value);
-    return override === undefined ? general : { ...general, ...override };
+    return override === undefined ? general : mergeFigures(general, override);
   };
 }
+
+/** Puts figures in the place of others; those that go together again and again are put together once. */
+function createMergeFigures() {
+  const merged = new WeakMap<LimitFigures, { readonly general: LimitFigures; readonly all: LimitFigures }>();
+  return (general: LimitFigures = none, own?: LimitFigures): LimitFigures => {
+    if (own === undefined) return general;
+    const known = merged.get(own);
+    if (known?.general === general) return known.all;
+    const all = { ...general, ...own };
+    merged.set(own, { general, all });
+    return all;
+  };
+}
+
+const none: LimitFigures = {};
 
 /** An exact name, which may be that of the network, wins over a pattern, and of patterns the first. */
 function createFindOverride(named: readonly (readonly [string, LimitFigures])[]) {

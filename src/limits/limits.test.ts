@@ -245,8 +245,9 @@ test("the real tokens take the place of the estimate, all of them or the input a
     ["total", "65"],
     ["input", "85"],
   ] as const) {
-    const { take } = setUp({ base: { tokensPerMinute: 100 }, count });
-    (await take({}, { input: 40, output: 40, sampled: true }))?.settle({ input: 10, output: 20 });
+    const { limits, take } = setUp({ base: { tokensPerMinute: 100 }, count });
+    const first = await take({}, { input: 40, output: 40, sampled: true });
+    first?.hold.settle(limits.countTokens({ input: 10, output: 20 }));
     const ticket = await take({}, { input: 5, output: 0, sampled: true });
     expect(ticket?.headers["x-ratelimit-remaining"]).toBe(left);
   }

@@ -3,18 +3,13 @@ import { Refusal } from "../domain/refusal.ts";
 import type { Estimate } from "./estimate.ts";
 import { createFindDemands, type LimitSubject } from "./find-demands.ts";
 import { createLimitRefusal, writeLimitHeaders } from "./limit-headers.ts";
-import type { Cost, Demand, Limiter, Verdict } from "./limiter.ts";
+import type { Cost, Demand, Hold, Limiter, Verdict } from "./limiter.ts";
 
-/** What one call has taken. Each of these is called once at most, and none throws; a ticket without an end lapses with its process. */
+/** What one call has taken. A hold that is never ended lapses with its process. */
 export type LimitTicket = {
   /** `x-ratelimit-*` of the tightest scope, for the answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** It is no longer under way; what was reserved stands until `settle` or `giveBack`. */
-  readonly ended: () => void;
-  /** It never reached the upstream, or failed there: nothing was taken. */
-  readonly giveBack: () => void;
-  /** The real counts take the place of the estimate. */
-  readonly settle: (real: Estimate) => void;
+  readonly hold: Hold;
 };
 
 /** Bounds how much is called. */
@@ -27,6 +22,8 @@ export type Limits = {
     subject: LimitSubject,
     estimate: () => Estimate,
   ) => LimitTicket | undefined | Promise<LimitTicket | undefined>;
+  /** What of real counts a hold is settled with. */
+  readonly countTokens: (real: Estimate) => number;
 };
 
 /** Creates the limits that `rules` set; the limiter outlasts them, and with it what was counted. */
@@ -37,6 +34,7 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
 
   return {
     any: hasBounds(rules),
+    countTokens,
     take(id, subject, estimate) {
       const demands = findDemands(subject);
       if (demands.length === 0) return undefined;
@@ -62,12 +60,7 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
         return undefined;
       case "passed": {
         const { hold, tightest } = verdict;
-        return {
-          headers: tightest === undefined ? {} : writeLimitHeaders(tightest),
-          ended: hold.ended,
-          giveBack: hold.giveBack,
-          settle: (real) => hold.settle(countTokens(real)),
-        };
+        return { headers: tightest === undefined ? {} : writeLimitHeaders(tightest), hold };
       }
     }
   }

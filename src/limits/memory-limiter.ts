@@ -11,7 +11,7 @@ import {
   type Standing,
   windowSeconds,
 } from "./limiter.ts";
-import { type Meter, meters, type Moment } from "./meters.ts";
+import { type Bound, listBounds, type Meter, type Moment } from "./meters.ts";
 import { advance, createWindow } from "./sliding-window.ts";
 
 /** What the limiter is made of. */
@@ -22,22 +22,27 @@ export type MemoryLimiterParts = {
   readonly maxCounters?: number;
 };
 
-/** One figure of one counter that a call concerns. */
-type Bound = { readonly demand: Demand; readonly counter: Counter; readonly meter: Meter; readonly limit: number };
+/** A counter that a call concerns, and what bounds it. */
+type Part = { readonly demand: Demand; readonly counter: Counter; readonly bounds: readonly Bound[] };
 
 /** Creates a limiter that counts in this process alone. */
 export function createMemoryLimiter({ now, maxCounters = 50_000 }: MemoryLimiterParts): Limiter {
   const shelf = createCounterShelf(maxCounters);
-  let latest = 0;
+  let latest: Moment = { now: 0, second: 0, day: 0 };
 
   return {
     reserve(_, demands, cost) {
-      const moment = readMoment();
-      const bounds = listBounds(demands, moment);
-      const by = findRefusal(bounds, cost, moment);
+      const moment = (latest = readMoment());
+      const parts = demands.map((demand) => findPart(demand, moment));
+      const by = findRefusal(parts, cost, moment);
       if (by !== undefined) return { kind: "refused", by };
-      for (const { counter, meter } of bounds) meter.change(counter, amountOf(meter, cost.tokens), moment);
-      return { kind: "passed", tightest: findTightest(bounds, moment), hold: createHold(bounds, cost.tokens, moment) };
+      for (const { counter, bounds } of parts)
+        for (const { meter } of bounds) meter.change(counter, amountOf(meter, cost.tokens), moment);
+      return {
+        kind: "passed",
+        tightest: findTightest(parts, moment),
+        hold: new MemoryHold(parts, cost.tokens, moment),
+      };
     },
     close: () => Promise.resolve(),
   };
@@ -45,22 +50,16 @@ export function createMemoryLimiter({ now, maxCounters = 50_000 }: MemoryLimiter
   /** A clock that goes back a little stands still instead. */
   function readMoment(): Moment {
     const at = now();
+    if (at === latest.now) return latest;
     const read = Math.floor(at / 1000);
-    if (read > latest || latest - read >= windowSeconds) latest = read;
-    return { now: at, second: latest, day: Math.floor((latest * 1000) / dayMs) };
+    const second = read > latest.second || latest.second - read >= windowSeconds ? read : latest.second;
+    return { now: at, second, day: Math.floor((second * 1000) / dayMs) };
   }
 
-  function listBounds(demands: readonly Demand[], moment: Moment): readonly Bound[] {
-    const bounds: Bound[] = [];
-    for (const demand of demands) {
-      const counter = shelf.find(demand.key, moment.second, moment.day);
-      roll(counter, demand.figures, moment);
-      for (const meter of meters) {
-        const limit = meter.limitOf(demand.figures) ?? 0;
-        if (limit > 0) bounds.push({ demand, counter, meter, limit });
-      }
-    }
-    return bounds;
+  function findPart(demand: Demand, moment: Moment): Part {
+    const counter = shelf.find(demand.key, moment.second, moment.day);
+    roll(counter, demand.figures, moment);
+    return { demand, counter, bounds: listBounds(demand.figures) };
   }
 }
 
@@ -79,31 +78,37 @@ function roll(
 }
 
 /** What refuses a call: where several figures do, the one that will for the longest. */
-function findRefusal(bounds: readonly Bound[], cost: Cost, moment: Moment): Standing | undefined {
+function findRefusal(parts: readonly Part[], cost: Cost, moment: Moment): Standing | undefined {
   let worst: Standing | undefined;
-  for (const { demand, counter, meter, limit } of bounds) {
-    const amount = amountOf(meter, cost.tokens);
-    const used = meter.usedOf(counter);
-    if (!isOver(limit, used, amount, meter.metric === "tokens" && cost.optimistic)) continue;
-    const resetMs = meter.waitFor(counter, Math.max(0, limit - amount), moment);
-    if (worst === undefined || resetMs > worst.resetMs)
-      worst = createStanding(demand, meter, limit, Math.max(0, limit - used), resetMs);
+  for (const { demand, counter, bounds } of parts) {
+    for (const { meter, limit } of bounds) {
+      const amount = amountOf(meter, cost.tokens);
+      const used = meter.usedOf(counter);
+      if (!isOver(limit, used, amount, meter.metric === "tokens" && cost.optimistic)) continue;
+      const resetMs = meter.waitFor(counter, Math.max(0, limit - amount), moment);
+      if (worst === undefined || resetMs > worst.resetMs)
+        worst = createStanding(demand, meter, limit, Math.max(0, limit - used), resetMs);
+    }
   }
   return worst;
 }
 
-function findTightest(bounds: readonly Bound[], moment: Moment): Standing | undefined {
+function findTightest(parts: readonly Part[], moment: Moment): Standing | undefined {
+  let part: Part | undefined;
   let tightest: Bound | undefined;
   let least = 0;
-  for (const bound of bounds) {
-    const remaining = Math.max(0, bound.limit - bound.meter.usedOf(bound.counter));
-    if (tightest !== undefined && !isTighter(remaining, bound.limit, least, tightest.limit)) continue;
-    tightest = bound;
-    least = remaining;
+  for (const each of parts) {
+    for (const bound of each.bounds) {
+      const remaining = Math.max(0, bound.limit - bound.meter.usedOf(each.counter));
+      if (tightest !== undefined && !isTighter(remaining, bound.limit, least, tightest.limit)) continue;
+      part = each;
+      tightest = bound;
+      least = remaining;
+    }
   }
-  if (tightest === undefined) return undefined;
-  const { demand, counter, meter, limit } = tightest;
-  return createStanding(demand, meter, limit, least, meter.waitFor(counter, 0, moment));
+  if (part === undefined || tightest === undefined) return undefined;
+  const { meter, limit } = tightest;
+  return createStanding(part.demand, meter, limit, least, meter.waitFor(part.counter, 0, moment));
 }
 
 function createStanding(
@@ -120,30 +125,41 @@ function amountOf({ metric }: Meter, tokens: number): number {
   return metric === "tokens" ? tokens : 1;
 }
 
-function createHold(bounds: readonly Bound[], tokens: number, moment: Moment): Hold {
-  let underWay = true;
-  let open = true;
+/** One object, and no closures: it lives until an answer was read, and so past many a collection of what is young. */
+class MemoryHold implements Hold {
+  readonly #parts: readonly Part[];
+  readonly #tokens: number;
+  readonly #moment: Moment;
+  #underWay = true;
+  #open = true;
 
-  return {
-    ended,
-    giveBack() {
-      ended();
-      if (!open) return;
-      open = false;
-      for (const { counter, meter } of bounds)
-        if (meter.metric !== "concurrent") meter.change(counter, -amountOf(meter, tokens), moment);
-    },
-    settle(real) {
-      if (!open) return;
-      open = false;
-      for (const { counter, meter } of bounds)
-        if (meter.metric === "tokens") meter.change(counter, real - tokens, moment);
-    },
-  };
+  constructor(parts: readonly Part[], tokens: number, moment: Moment) {
+    this.#parts = parts;
+    this.#tokens = tokens;
+    this.#moment = moment;
+  }
 
-  function ended(): void {
-    if (!underWay) return;
-    underWay = false;
-    for (const { counter, meter } of bounds) if (meter.metric === "concurrent") meter.change(counter, -1, moment);
+  ended(): void {
+    if (!this.#underWay) return;
+    this.#underWay = false;
+    for (const { counter, bounds } of this.#parts)
+      for (const { meter } of bounds) if (meter.metric === "concurrent") meter.change(counter, -1, this.#moment);
+  }
+
+  giveBack(): void {
+    this.ended();
+    if (!this.#open) return;
+    this.#open = false;
+    for (const { counter, bounds } of this.#parts)
+      for (const { meter } of bounds)
+        if (meter.metric !== "concurrent") meter.change(counter, -amountOf(meter, this.#tokens), this.#moment);
+  }
+
+  settle(real: number): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const { counter, bounds } of this.#parts)
+      for (const { meter } of bounds)
+        if (meter.metric === "tokens") meter.change(counter, real - this.#tokens, this.#moment);
   }
 }

@@ -77,3 +77,20 @@ export const meters: readonly Meter[] = [
     waitFor: () => 0,
   },
 ];
+
+/** A figure that bounds something. */
+export type Bound = { readonly meter: Meter; readonly limit: number };
+
+const boundsOf = new WeakMap<LimitFigures, readonly Bound[]>();
+
+/** Lists what figures bound; they are asked for with every call, and hardly ever change. */
+export function listBounds(figures: LimitFigures): readonly Bound[] {
+  const known = boundsOf.get(figures);
+  if (known !== undefined) return known;
+  const bounds = meters.flatMap((meter) => {
+    const limit = meter.limitOf(figures) ?? 0;
+    return limit > 0 ? [{ meter, limit }] : [];
+  });
+  boundsOf.set(figures, bounds);
+  return bounds;
+}

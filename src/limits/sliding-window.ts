@@ -45,10 +45,11 @@ export function change(window: SlidingWindow, second: number, by: number): void 
 
 /** The first second in which at most `most` is left of what is counted now. */
 export function secondOfAtMost(window: SlidingWindow, most: number): number {
-  let left = window.sum;
-  for (let second = window.head + 1 - windowSeconds; second <= window.head; second += 1) {
-    if (left <= most) return second + windowSeconds - 1;
-    left -= window.slots[second & slotMask] ?? 0;
+  let counted = 0;
+  // From the newest: of a window that is to be empty that one says it all.
+  for (let second = window.head; second > window.head - windowSeconds; second -= 1) {
+    counted += window.slots[second & slotMask] ?? 0;
+    if (counted > most) return second + windowSeconds;
   }
-  return window.head + windowSeconds;
+  return window.head;
 }

@@ -4,8 +4,8 @@ import { priceOf, type Rate, type RateCard } from "./rate-card.ts";
 
 /** Says what a call will cost before anybody has counted it. */
 export type CostEstimator = {
-  /** What so many LLM tokens of plain input and output cost at standard rates, in nano-dollars; `undefined` where there is no price. */
-  readonly estimateNanoUsd: (provider: string, model: string, input: number, output: number) => bigint | undefined;
+  /** What so many LLM tokens of plain input and output cost at standard rates, in nano-dollars, to the last up to 2^53; `undefined` where there is no price. */
+  readonly estimateNanoUsd: (provider: string, model: string, input: number, output: number) => number | undefined;
   /** Whether there is a price for a model's plain input. */
   readonly isPriced: (provider: string, model: string) => boolean;
 };
@@ -44,9 +44,22 @@ function isPricedBy({ rates, fee, free }: RateCard): boolean {
   return free === true || rates.input !== undefined || fee !== undefined;
 }
 
-function cost(rate: Rate | undefined, count: number, inputTokens: number): bigint {
-  if (rate === undefined || count <= 0) return 0n;
+function cost(rate: Rate | undefined, count: number, inputTokens: number): number {
+  if (rate === undefined || count <= 0) return 0;
   const { units, scale } = priceOf(rate, inputTokens);
   // USD for a million times a count is micro-dollars: a thousand nano-dollars each.
-  return roundHalfEven({ units: units * BigInt(Math.round(count)) * 1000n, scale });
+  const product = Number(units) * Math.round(count) * 1000;
+  if (Number.isSafeInteger(product) && scale <= mostDigits) return divide(product, 10 ** scale);
+  return Number(roundHalfEven({ units: units * BigInt(Math.round(count)) * 1000n, scale }));
+}
+
+/** Powers of ten that a number holds exactly. */
+const mostDigits = 15;
+
+/** Halves go to the even one; every call is estimated, and large integers would cost it microseconds. */
+function divide(dividend: number, divisor: number): number {
+  const rest = dividend % divisor;
+  const quotient = (dividend - rest) / divisor;
+  const up = rest * 2 > divisor || (rest * 2 === divisor && quotient % 2 === 1);
+  return up ? quotient + 1 : quotient;
 }
