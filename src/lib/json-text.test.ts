@@ -41,6 +41,8 @@ test("a valid text with one character changed, added or left out is JSON where J
   fc.assert(
     fc.property(fc.jsonValue(), fc.nat(), fc.constantFrom("", ..."{}[],:0-.e x'".split("")), (value, where, put) => {
       const text = JSON.stringify(value, (_, member: unknown) => (typeof member === "string" ? "s" : member));
+      // What strings hold is not looked at, and half of an escape in a key would be a fault in one.
+      fc.pre(!text.includes("\\"));
       const at = where % (text.length + 1);
       for (const end of [at, at + 1]) {
         const changed = text.slice(0, at) + put + text.slice(end);
