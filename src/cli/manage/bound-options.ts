@@ -35,8 +35,8 @@ export function addBoundOptions(command: Command): Command {
     );
 }
 
-/** What they say; an empty budget takes all away. Throws a `ManageFault`. */
-export function readBounds(options: BoundOptions) {
+/** What they say; an empty budget alone takes all away, where there may be any. Throws a `ManageFault`. */
+export function readBounds(options: BoundOptions, { isNew }: { readonly isNew: boolean }) {
   const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay, concurrent, budget } = options;
   const figures = {
     ...(requestsPerMinute === undefined ? {} : { requests_per_minute: requestsPerMinute }),
@@ -47,7 +47,7 @@ export function readBounds(options: BoundOptions) {
   };
   return {
     ...(Object.keys(figures).length === 0 ? {} : { limits: figures }),
-    ...(budget === undefined ? {} : { budget: budget.filter((written) => written !== "").map(readBudget) }),
+    ...(budget === undefined ? {} : { budget: readBudgets(budget, isNew) }),
   };
 }
 
@@ -71,6 +71,14 @@ export function formatBudgets({ budget }: Bounds): string {
 function readFigure(written: string): number {
   if (/^\d{1,16}$/.test(written) && Number.isSafeInteger(Number(written))) return Number(written);
   throw new InvalidArgumentError("It must be a whole number; 0 is unlimited.");
+}
+
+/** An empty text is mostly a variable that isn't set, and must not become no budget at all. */
+function readBudgets(written: readonly string[], isNew: boolean) {
+  if (!isNew && written.length === 1 && written[0] === "") return [];
+  if (!written.includes("")) return written.map(readBudget);
+  const none = isNew ? "leave the option out" : 'give nothing but --budget ""';
+  throw new ManageFault(2, `--budget must not be empty: write 25/month or the like, or ${none}, which is no budget`);
 }
 
 function readBudget(written: string) {

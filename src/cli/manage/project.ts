@@ -88,7 +88,7 @@ type Wanted = BoundOptions & { readonly name?: string; readonly metadata?: reado
 
 async function create({ api, options, keys }: Desk<Wanted & { readonly name: string }>): Promise<Shown> {
   const { name, metadata } = options;
-  const json = { name, provider_keys: keys, ...readMetadata(metadata), ...readBounds(options) };
+  const json = { name, provider_keys: keys, ...readMetadata(metadata), ...readBounds(options, { isNew: true }) };
   return show(await api.ask(api.manage.projects.$post({ json }), shapes.project));
 }
 
@@ -105,7 +105,7 @@ async function update(
     ...(name === undefined ? {} : { name }),
     ...(Object.keys(changed).length === 0 ? {} : { provider_keys: changed }),
     ...readMetadata(metadata),
-    ...readBounds(options),
+    ...readBounds(options, { isNew: false }),
   };
   if (Object.keys(json).length === 0)
     throw new ManageFault(2, "Nothing is to be changed: weir manage project update --help shows what can be");

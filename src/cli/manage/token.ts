@@ -183,7 +183,7 @@ function readFields(options: Wanted, kind: { readonly isNew: boolean }) {
     ...(user === undefined ? {} : { user_id: user || null }),
     ...(models === undefined ? {} : { allowed_models: models === null ? null : [...models] }),
     ...readMetadata(metadata),
-    ...readBounds(options),
+    ...readBounds(options, kind),
   };
 }
 
