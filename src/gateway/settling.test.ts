@@ -27,7 +27,7 @@ test("whatever the order, and however many never hear of it, each is settled onc
   const ids = Array.from({ length: 3_000 }, (_, at) => `x${at}`);
   const settle = (some: readonly string[]) => settling.settle(some.map((id) => ({ id, costNanoUsd: id })));
   for (const [at, id] of ids.entries()) {
-    settling.await({ id, since: 0, settle: (real) => seen.set(id, [...(seen.get(id) ?? []), real?.costNanoUsd]) });
+    settling.await({ id, since: 0, settle: (took) => seen.set(id, [...(seen.get(id) ?? []), took?.costNanoUsd]) });
     // Every tenth comes late, every hundredth never, and those of a batch are turned around.
     if (at % 50 === 49)
       settle(
