@@ -124,9 +124,9 @@ testOnRedis(
     server.thaw();
     const passed = countPassed(await Promise.all(late.flat()));
     expect(countPassed(early)).toBe(10);
-    // Who is asked about first may take what the other one let through, and has still to say.
+    // Who is asked about first may take what the other one let through, and has still to say: no more than was left.
     expect(passed).toBeGreaterThanOrEqual(10);
-    expect(passed).toBeLessThanOrEqual(15);
+    expect(passed).toBeLessThanOrEqual(20);
     expect([one.changes, two.changes]).toEqual([["up"], ["up"]]);
     server.freeze();
     // What was refused a moment ago is refused at once, and for as long as it was then.
