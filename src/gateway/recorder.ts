@@ -69,8 +69,10 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       capture.chunks = chunks;
       capture.response = kept;
       if (call.ticket) {
-        capture.metered = true;
-        call.ticket.end(answer.status >= 500 ? "spared" : "answered");
+        const spared = answer.status >= 500;
+        // Nobody waits for what a spared one took.
+        if (!spared) capture.metered = true;
+        call.ticket.end(spared ? "spared" : "answered");
       }
       underWay.end(call.watch);
       return hand(capture);

@@ -43,7 +43,7 @@ test("what was kept, and what a provider has stated, is left alone", async () =>
 test("estimated usage is priced where its answer was text alone; where nobody kept that, what has no price stays so", async () => {
   const text: FindOutput = async () => ({ output: { kind: "text", text: "hi" } });
   const sound: FindOutput = async () => ({
-    output: { kind: "choices", choices: [{ index: 0, media: [{ kind: "audio" }] }] } as unknown as Exchange["output"],
+    output: { kind: "choices", choices: [{ index: 0, media: [{ type: "audio/wav" }] }] },
   });
   expect(await reprice({ usage: estimated, unpriced: true }, text)).toBe("1020000");
   expect(await reprice({ usage: estimated, unpriced: true }, async () => ({}))).toBe("1020000");
