@@ -1,6 +1,27 @@
 import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sql } from "kysely";
 import { faultOf, makeSqlitePlace } from "../../test/storage.ts";
+import { openSqliteFile } from "./bun-sqlite.ts";
+
+test("a new file opens while another process that opens it is about to write", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "weir-open-"));
+  const path = join(folder, "new.db");
+  const other = `
+    const database = new (require("bun:sqlite").Database)(${JSON.stringify(path)});
+    database.run("begin immediate");
+    console.log("holds it");
+    await Bun.sleep(300);
+    database.run("commit");`;
+  await using child = Bun.spawn([process.execPath, "-e", other], { stdout: "pipe" });
+  await child.stdout.getReader().read();
+  const database = openSqliteFile(path);
+  expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+  database.close();
+  await rm(folder, { recursive: true });
+});
 
 test("a transaction that a full disk has ended is told as one, and the next one is not hindered", async () => {
   await using place = await makeSqlitePlace();

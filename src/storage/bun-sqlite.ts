@@ -23,13 +23,13 @@ export function openSqliteFile(path: string, { shrinks = false }: { readonly shr
   chmodSync(path, 0o600);
   const database = new Database(path, { readwrite: true, strict: true });
   // Two that open one file at once wait for each other here.
-  database.run("PRAGMA busy_timeout = 5000");
+  database.run(`PRAGMA busy_timeout = ${openWithinMs}`);
   if (shrinks) {
     // Both only take effect before anything is in the file.
     database.run("PRAGMA page_size = 8192");
     database.run("PRAGMA auto_vacuum = INCREMENTAL");
   }
-  database.run("PRAGMA journal_mode = WAL");
+  switchToLog(database);
   database.run("PRAGMA synchronous = NORMAL");
   database.run("PRAGMA foreign_keys = ON");
   // What is replaced, a key that was sealed anew for instance, doesn't stay behind in the file.
@@ -37,6 +37,23 @@ export function openSqliteFile(path: string, { shrinks = false }: { readonly shr
   // From now on the driver waits, which stops no thread.
   database.run("PRAGMA busy_timeout = 0");
   return database;
+}
+
+/** Milliseconds: how long others may take that open a new file at the same time, and how often to look. */
+const openWithinMs = 5_000;
+const lookAgainMs = 5;
+
+/** SQLite itself doesn't wait here for another that is about to write, whatever its `busy_timeout`. */
+function switchToLog(database: Database): void {
+  const until = performance.now() + openWithinMs;
+  for (;;)
+    try {
+      database.run("PRAGMA journal_mode = WAL");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      Bun.sleepSync(lookAgainMs * (0.5 + Math.random()));
+    }
 }
 
 /** Opens an SQLite file that is there, to read it and nothing else; throws what the system says where it can't. */
