@@ -55,8 +55,8 @@ export type CaptureFacts = {
   readonly exchangeLog?: "metadata" | "off";
   /** Whom the token was made for. */
   readonly userId?: string;
-  /** Something was reserved for it, which its real usage and cost take the place of. */
-  readonly metered?: true;
+  /** Something was reserved for it, which its real usage and cost take the place of; the number under which they are awaited. */
+  readonly metered?: number;
   /** The answer was one that had been kept. */
   readonly cache?: "hit";
   /** Nobody we know sent it: it is recorded without bodies, and may be counted together with others. */

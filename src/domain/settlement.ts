@@ -1,9 +1,9 @@
 /** What an exchange really took, once its answer was read: it takes the place of what was reserved for it. */
 export type Settlement = {
-  /** The exchange's id. */
-  readonly id: string;
+  /** Under which the exchange waits for it: its capture's `metered`. */
+  readonly number: number;
   /** Absent where nobody knows, and what was reserved stands. LLM tokens. */
   readonly tokens?: { readonly input: number; readonly output: number };
-  /** Nano-dollars as text; absent where there is no price for it. */
-  readonly costNanoUsd?: string;
+  /** Absent where there is no price for it. To the nearest up to 2^53. */
+  readonly costNanoUsd?: number;
 };

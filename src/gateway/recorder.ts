@@ -68,12 +68,7 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       capture.firstByteAfter = firstByteAt === undefined ? undefined : firstByteAt - call.started;
       capture.chunks = chunks;
       capture.response = kept;
-      if (call.ticket) {
-        const spared = answer.status >= 500;
-        // Nobody waits for what a spared one took.
-        if (!spared) capture.metered = true;
-        call.ticket.end(spared ? "spared" : "answered");
-      }
+      capture.metered = call.ticket?.end(answer.status >= 500 ? "spared" : "answered");
       underWay.end(call.watch);
       return hand(capture);
     },
@@ -83,11 +78,7 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       if (subject && !grant) Object.assign(capture, subject);
       if (!grant && !subject) capture.anonymous = true;
       capture.sentAfter = sentAt === undefined ? undefined : sentAt - arrival.started;
-      if (ticket) {
-        const spared = sentAt === undefined || error instanceof Refusal;
-        if (!spared) capture.metered = true;
-        ticket.end(spared ? "spared" : "answered");
-      }
+      capture.metered = ticket?.end(sentAt === undefined || error instanceof Refusal ? "spared" : "answered");
       underWay.end(arrival.watch);
       return hand(capture);
     },

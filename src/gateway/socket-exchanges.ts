@@ -175,11 +175,11 @@ function hand(
   ending: Pick<CaptureFacts, "outcome" | "cause" | "message">,
 ): void {
   const { id, ticket, startedAt, started, firstByteAt, request, response } = exchange;
-  ticket?.end("answered");
+  const metered = ticket?.end("answered");
   void take({
     ...facts,
     ...ending,
-    ...(ticket && { metered: true }),
+    ...(metered === undefined ? {} : { metered }),
     id,
     spanId: id.replaceAll("-", "").slice(16),
     startedAt,

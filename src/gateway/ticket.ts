@@ -4,6 +4,9 @@ export type Ticket = {
   readonly id: string;
   /** `x-ratelimit-*`, for the answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Called once, at the exchange's end: `spared` where nothing was taken of the upstream after all. */
-  readonly end: (how: "answered" | "spared") => void;
+  /**
+   * Called once, at the exchange's end: `spared` where nothing was taken of the upstream after all. Else it gives the number
+   * under which what was really taken is awaited.
+   */
+  readonly end: (how: "answered" | "spared") => number | undefined;
 };

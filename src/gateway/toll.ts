@@ -203,19 +203,20 @@ class CallTicket implements Ticket, Unsettled {
     this.#budget = budget;
   }
 
-  end(how: "answered" | "spared"): void {
+  end(how: "answered" | "spared"): number | undefined {
     this.headers = noHeaders;
     this.#hold?.ended();
     if (how === "answered") return this.#parts.settling.await(this);
     this.#hold?.giveBack();
     this.#budget?.giveBack();
+    return undefined;
   }
 
   settle(real: Settlement | undefined): void {
     const { tokens, costNanoUsd } = real ?? {};
     const { limits, estimator } = this.#parts;
     if (tokens) this.#hold?.settle(limits.countTokens(tokens));
-    this.#budget?.settle(costNanoUsd === undefined ? undefined : Number(costNanoUsd));
+    this.#budget?.settle(costNanoUsd);
     if (tokens && this.#model !== undefined) estimator.learn(this.#provider, this.#model, tokens.output);
   }
 }

@@ -22,7 +22,7 @@ export function createLazyUsage(
 
   return {
     hand(capture) {
-      if (!capture.metered) return;
+      if (capture.metered === undefined) return;
       if (opened) return void opened.hand(capture);
       if (waiting.length < mostWaiting) waiting.push(capture);
       opening ??= begin();

@@ -40,7 +40,7 @@ export type FromWorker =
       readonly kind: "appended";
       readonly number: number;
       readonly bytes: ArrayBuffer;
-      readonly settled: string;
+      readonly settled: Float64Array<ArrayBuffer>;
     }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   /** These were recorded; said while somebody watches. */

@@ -4,7 +4,7 @@ import type { Settlement } from "../domain/settlement.ts";
 import type { DropReason } from "../outbox/outbox.ts";
 import { createCaptureQueue, fullBatch } from "./capture-queue.ts";
 import type { About, Answers, FromWorker, Question, ToWorker, WorkerSettings } from "./protocol.ts";
-import { readSettlements } from "./settlement-text.ts";
+import { readSettlements } from "./settlement-figures.ts";
 
 /** The request thread's end of telemetry. */
 export type Telemetry = {
@@ -176,7 +176,7 @@ export async function openTelemetry({
             // One that was given up already may still be heard of.
             unacknowledged = Math.max(0, unacknowledged - 1);
             queue.acknowledge(data.number, data.bytes);
-            if (data.settled !== "") onSettled?.(readSettlements(data.settled));
+            if (data.settled.length > 0) onSettled?.(readSettlements(data.settled));
             settle(data.number, true);
             if (due) flush();
             return;

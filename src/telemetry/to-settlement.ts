@@ -1,14 +1,14 @@
 import type { Exchange } from "../domain/exchange.ts";
 import type { Settlement } from "../domain/settlement.ts";
 
-/** What an exchange took: what was billed for it, or nothing where no model has worked. */
-export function toSettlement({ id, kind, usage, cost_nano_usd, unpriced }: Exchange): Settlement {
+/** What an exchange took that is awaited under a number: what was billed for it, or nothing where no model has worked. */
+export function toSettlement(number: number, { kind, usage, cost_nano_usd, unpriced }: Exchange): Settlement {
   const known = usage.source !== "none" || kind === "other" || unpriced === undefined;
   const output =
     (usage.output ?? 0) + (usage.output_reasoning ?? 0) + (usage.output_audio ?? 0) + (usage.output_image ?? 0);
   return {
-    id,
+    number,
     ...(known ? { tokens: { input: usage.total - output, output } } : {}),
-    ...(unpriced ? {} : { costNanoUsd: cost_nano_usd ?? "0" }),
+    ...(unpriced ? {} : { costNanoUsd: Number(cost_nano_usd ?? 0) }),
   };
 }

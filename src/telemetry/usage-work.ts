@@ -22,8 +22,9 @@ export async function openUsageWork({ prices, log: logSettings }: WorkerSettings
     record(batch, onDurable) {
       onDurable(
         readBatch(batch).flatMap((capture) => {
+          if (capture.metered === undefined) return [];
           try {
-            return [toSettlement(read(capture))];
+            return [toSettlement(capture.metered, read(capture))];
           } catch (error) {
             log.error({ err: error, exchange_id: capture.id }, "what an exchange took could not be read");
             return [];

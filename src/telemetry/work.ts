@@ -74,7 +74,7 @@ export async function openTelemetryWork(
       const settled: Settlement[] = [];
       const exchanges = readBatch(batch).flatMap((capture) => {
         const exchange = readSafely(capture);
-        if (capture.metered) settled.push(toSettlement(exchange));
+        if (capture.metered !== undefined) settled.push(toSettlement(capture.metered, exchange));
         return capture.anonymous && !flood.admit(exchange) ? [] : [exchange];
       });
       outbox.append(exchanges.map(write));

@@ -1,5 +1,5 @@
 import type { FromWorker, ToWorker } from "./protocol.ts";
-import { writeSettlements } from "./settlement-text.ts";
+import { writeSettlements } from "./settlement-figures.ts";
 import { openUsageWork } from "./usage-work.ts";
 import { openTelemetryWork, type TelemetryWork } from "./work.ts";
 
@@ -21,7 +21,8 @@ function createReceiver(
       case "batch":
         return work?.record(message, (settled) => {
           const { number, bytes } = message;
-          tell({ kind: "appended", number, bytes, settled: writeSettlements(settled) }, [bytes]);
+          const figures = writeSettlements(settled);
+          tell({ kind: "appended", number, bytes, settled: figures }, [bytes, figures.buffer]);
         });
       case "watch":
         return work?.watch(message.on);
