@@ -2,8 +2,9 @@ import { hash } from "node:crypto";
 import type { Settlement } from "../domain/settlement.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { decode } from "../lib/decode.ts";
-import type { Budgets, BudgetTicket } from "../limits/budgets.ts";
+import type { Budgets, BudgetSubject, BudgetTicket } from "../limits/budgets.ts";
 import type { Estimate, Estimator } from "../limits/estimate.ts";
+import type { LimitSubject } from "../limits/find-demands.ts";
 import type { Hold } from "../limits/limiter.ts";
 import type { Limits, LimitTicket } from "../limits/limits.ts";
 import { readRequestNote, type RequestNote } from "../limits/read-request.ts";
@@ -48,7 +49,7 @@ export type TollParts = {
 
 /** Creates the toll. */
 export function createToll(parts: TollParts): Toll {
-  const { limits, budgets, estimator } = parts;
+  const { limits, budgets } = parts;
 
   return {
     concerns: (pass) => isLimited(pass) || isBudgeted(pass) || parts.refuseUnpriced,
@@ -57,12 +58,11 @@ export function createToll(parts: TollParts): Toll {
       const limited = isLimited(pass);
       const budgeted = isBudgeted(pass);
       if ((!limited && !budgeted && !parts.refuseUnpriced) || call.route.probe) return undefined;
-      const about = createAbout(call);
-      if (parts.refuseUnpriced) checkPriced(about);
-      const taken = limited ? takeLimits(about) : undefined;
-      return taken instanceof Promise
-        ? taken.then((ticket) => addBudget(about, ticket, budgeted))
-        : addBudget(about, taken, budgeted);
+      const asking = new Asking(parts, call);
+      if (parts.refuseUnpriced) checkPriced(asking);
+      const taken = limited ? limits.take(call.id, asking) : undefined;
+      if (taken instanceof Promise) return addBudgetLater(asking, taken, budgeted);
+      return budgeted ? addBudget(asking, taken) : join(asking, taken, undefined);
     },
   };
 
@@ -74,113 +74,110 @@ export function createToll(parts: TollParts): Toll {
     return parts.hasUserBudgets() || (pass !== undefined && hasBudgets(pass));
   }
 
-  function createAbout(call: TollCall): About {
-    const note = readNote(call, parts);
-    const { provider, dialect } = call.route;
-    let estimate: Estimate | undefined;
-    const works = dialect.kindOf({ method: call.method, path: call.route.path }) !== "other";
-    return {
-      call,
-      note,
-      works,
-      estimate: () =>
-        (estimate ??= estimator.estimate({
-          provider: provider.name,
-          dialect: dialect.name,
-          note,
-          knownBytes: countKnownBytes(call),
-          works,
-        })),
-    };
-  }
-
-  function checkPriced({ call, note, works }: About): void {
+  function checkPriced({ works, model, provider }: Asking): void {
     if (!works) return;
-    const { model } = note;
     if (model === undefined) throw new Refusal("model_unpriced", { message: noModel });
-    if (!parts.costs.isPriced(call.route.provider.name, model)) throw new Refusal("model_unpriced");
+    if (!parts.costs.isPriced(provider, model)) throw new Refusal("model_unpriced");
   }
 
-  function takeLimits({ call, note, estimate }: About): ReturnType<Limits["take"]> {
-    const { route, grant } = call;
-    const token = grant.pass?.token;
-    const project = grant.pass?.project;
-    return limits.take(
-      call.id,
-      {
-        address: () => parts.addressOf(call),
-        provider: route.provider.name,
-        model: note.model,
-        projectId: token?.projectId,
-        tokenId: token?.id,
-        user: userOf(call, note),
-        keyHash: token ? undefined : hashKey(call),
-        projectLimits: project?.limits,
-        tokenLimits: token?.limits,
-      },
-      estimate,
-    );
+  async function addBudgetLater(
+    asking: Asking,
+    taken: Promise<LimitTicket | undefined>,
+    budgeted: boolean,
+  ): Promise<Taken> {
+    const limit = await taken;
+    return budgeted ? addBudget(asking, limit) : join(asking, limit, undefined);
   }
 
-  function addBudget(about: About, limit: LimitTicket | undefined, budgeted: boolean): Taken | Promise<Taken> {
-    if (!budgeted) return limit && createTicket(about, limit, undefined);
+  function addBudget(asking: Asking, limit: LimitTicket | undefined): Taken | Promise<Taken> {
     try {
-      const taken = takeBudget(about);
-      if (!(taken instanceof Promise)) return join(about, limit, taken);
-      return taken.then(
-        (budget) => join(about, limit, budget),
-        (error: unknown) => {
-          limit?.hold.giveBack();
-          throw error;
-        },
-      );
+      // What no model works for costs nothing.
+      const taken = asking.works ? budgets.take(asking) : undefined;
+      return taken instanceof Promise ? joinLater(asking, limit, taken) : join(asking, limit, taken);
     } catch (error) {
       limit?.hold.giveBack();
       throw error;
     }
   }
 
-  function takeBudget({ call, note, works, estimate }: About): ReturnType<Budgets["take"]> {
-    const { route, grant } = call;
-    const { project, token } = grant.pass ?? {};
-    // What no model works for costs nothing.
-    if (!works) return undefined;
-    return budgets.take(
-      call.id,
-      {
-        project,
-        token,
-        user: userOf(call, note),
-      },
-      () => {
-        if (note.model === undefined) return undefined;
-        const { input, output } = estimate();
-        return parts.costs.estimateNanoUsd(route.provider.name, note.model, input, output);
-      },
-    );
-  }
-
-  function join(about: About, limit: LimitTicket | undefined, budget: BudgetTicket | undefined): Taken {
-    return limit || budget ? createTicket(about, limit, budget) : undefined;
-  }
-
-  function createTicket(
-    { call: { id, route }, note: { model } }: About,
+  async function joinLater(
+    asking: Asking,
     limit: LimitTicket | undefined,
-    budget: BudgetTicket | undefined,
-  ): Ticket {
-    return new CallTicket(parts, { id, provider: route.provider.name, model, limit, budget });
+    taken: Promise<BudgetTicket | undefined>,
+  ): Promise<Taken> {
+    try {
+      return join(asking, limit, await taken);
+    } catch (error) {
+      limit?.hold.giveBack();
+      throw error;
+    }
+  }
+
+  function join(asking: Asking, limit: LimitTicket | undefined, budget: BudgetTicket | undefined): Taken {
+    return limit || budget ? new CallTicket(parts, asking, limit, budget) : undefined;
   }
 }
 
-/** What a ticket is made of. */
-type Taking = {
-  readonly id: string;
+/** What a call asks of limits and budgets. One object, and no closures: every call has one. */
+class Asking implements LimitSubject, BudgetSubject {
+  readonly call: TollCall;
+  readonly note: RequestNote;
+  /** Whether a model works for it. */
+  readonly works: boolean;
   readonly provider: string;
   readonly model: string | undefined;
-  readonly limit: LimitTicket | undefined;
-  readonly budget: BudgetTicket | undefined;
-};
+  readonly user: string | undefined;
+  readonly project: BudgetSubject["project"];
+  readonly token: BudgetSubject["token"];
+  readonly projectId: string | undefined;
+  readonly tokenId: string | undefined;
+  readonly projectLimits: LimitSubject["projectLimits"];
+  readonly tokenLimits: LimitSubject["tokenLimits"];
+  readonly #parts: TollParts;
+  #estimate: Estimate | undefined;
+
+  constructor(parts: TollParts, call: TollCall) {
+    const { route, grant } = call;
+    const { token, project } = grant.pass ?? {};
+    this.#parts = parts;
+    this.call = call;
+    this.note = readNote(call, parts);
+    this.works = route.dialect.kindOf({ method: call.method, path: route.path }) !== "other";
+    this.provider = route.provider.name;
+    this.model = this.note.model;
+    this.user = userOf(call, this.note);
+    this.project = project;
+    this.token = token;
+    this.projectId = token?.projectId;
+    this.tokenId = token?.id;
+    this.projectLimits = project?.limits;
+    this.tokenLimits = token?.limits;
+  }
+
+  get keyHash(): string | undefined {
+    return this.tokenId === undefined ? hashKey(this.call) : undefined;
+  }
+
+  address(): string {
+    return this.#parts.addressOf(this.call);
+  }
+
+  estimate(): Estimate {
+    return (this.#estimate ??= this.#parts.estimator.estimate({
+      provider: this.provider,
+      dialect: this.call.route.dialect.name,
+      note: this.note,
+      knownBytes: countKnownBytes(this.call),
+      works: this.works,
+    }));
+  }
+
+  estimateNanoUsd(): number | undefined {
+    if (this.model === undefined) return undefined;
+    const { input, output } = this.estimate();
+    return this.#parts.costs.estimateNanoUsd(this.provider, this.model, input, output);
+  }
+}
 
 /** One object, and no closures: it lives until an answer was read, and so past many a collection of what is young. */
 class CallTicket implements Ticket, Unsettled {
@@ -193,8 +190,13 @@ class CallTicket implements Ticket, Unsettled {
   readonly #hold: Hold | undefined;
   readonly #budget: BudgetTicket | undefined;
 
-  constructor(parts: TollParts, { id, provider, model, limit, budget }: Taking) {
-    this.id = id;
+  constructor(
+    parts: TollParts,
+    { call, provider, model }: Asking,
+    limit: LimitTicket | undefined,
+    budget: BudgetTicket | undefined,
+  ) {
+    this.id = call.id;
     this.headers = limit?.headers ?? noHeaders;
     this.#parts = parts;
     this.#provider = provider;
@@ -220,14 +222,6 @@ class CallTicket implements Ticket, Unsettled {
     if (tokens && this.#model !== undefined) estimator.learn(this.#provider, this.#model, tokens.output);
   }
 }
-
-type About = {
-  readonly call: TollCall;
-  readonly note: RequestNote;
-  /** Whether a model works for it. */
-  readonly works: boolean;
-  readonly estimate: () => Estimate;
-};
 
 const noModel =
   "No model can be read in this request, and only priced models may be used here. Send a JSON body that names its model.";

@@ -68,16 +68,19 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
   };
 }
 
-const project = (...budgets: readonly Budget[]): BudgetSubject => ({ project: { id: "p", budgets } });
+/** Whose money is spent; how much, a call says. */
+type Spenders = Omit<BudgetSubject, "estimateNanoUsd">;
+
+const project = (...budgets: readonly Budget[]): Spenders => ({ project: { id: "p", budgets } });
 
 /** What came of taking: a ticket, or what was refused. */
 async function take(
   { budgets }: { readonly budgets: Budgets },
-  subject: BudgetSubject,
+  subject: Spenders,
   estimate: number | undefined,
 ): Promise<BudgetTicket | Refusal> {
   try {
-    const ticket = await budgets.take("id", subject, () => estimate);
+    const ticket = await budgets.take({ ...subject, estimateNanoUsd: () => estimate });
     if (!ticket) throw new Error("No budget was concerned");
     return ticket;
   } catch (error) {
@@ -148,12 +151,14 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     await using place = await makePlace();
     await using pair = await openPair(place);
     const { budgets, calls } = pair.one;
-    expect(budgets.take("id", { project: { id: "p", budgets: [] }, user: "u" }, () => fail())).toBeUndefined();
+    expect(
+      budgets.take({ project: { id: "p", budgets: [] }, user: "u", estimateNanoUsd: () => fail() }),
+    ).toBeUndefined();
     const large = project({ ...month, amountUsd: "1000" });
     (await taken(pair.one, large, 1000)).settle(900);
     expect(calls.count).toBe(1);
     for (let at = 0; at < 10_000; at += 1) {
-      const ticket = budgets.take("id", large, () => 1000);
+      const ticket = budgets.take({ ...large, estimateNanoUsd: () => 1000 });
       if (ticket === undefined || ticket instanceof Promise) throw new Error("The database was asked");
       ticket.settle(900);
     }

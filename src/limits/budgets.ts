@@ -12,6 +12,8 @@ export type BudgetSubject = {
   readonly project?: Spender | undefined;
   readonly token?: Spender | undefined;
   readonly user?: string | undefined;
+  /** What a call will probably cost; `undefined` is a call that nobody can price: it reserves nothing. Nano-dollars. */
+  readonly estimateNanoUsd: () => number | undefined;
 };
 
 type Spender = { readonly id: string; readonly budgets?: readonly Budget[] };
@@ -28,13 +30,9 @@ export type BudgetTicket = {
 export type Budgets = {
   /**
    * Reserves a call's estimated cost in every budget it spends from, or none at all: throws a `Refusal` then. `undefined`
-   * where no budget is concerned. An estimate of `undefined` is a call that nobody can price: it reserves nothing.
+   * where no budget is concerned.
    */
-  readonly take: (
-    id: string,
-    subject: BudgetSubject,
-    estimateNanoUsd: () => number | undefined,
-  ) => BudgetTicket | undefined | Promise<BudgetTicket | undefined>;
+  readonly take: (subject: BudgetSubject) => BudgetTicket | undefined | Promise<BudgetTicket | undefined>;
   /** Writes down what was spent, and gives back what was reserved and not used. */
   readonly close: () => Promise<void>;
 };
@@ -60,35 +58,34 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
   const ledger = createSpendLedger(parts);
 
   return {
-    take(_id, subject, estimateNanoUsd) {
+    take(subject) {
       const accounts = listAccounts(subject);
       if (accounts.length === 0) return undefined;
-      const estimate = estimateNanoUsd();
+      const estimate = subject.estimateNanoUsd();
       const reserved = estimate ?? 0;
       // Nobody knows what it costs, but with nothing left it costs too much.
       const need = estimate === undefined ? 1 : reserved;
       const now = clock.elapsed();
-      if (!accounts.every((account) => hasRoom(account, need, now))) return takeLater(accounts, { need, reserved });
-      return new Spending(
-        accounts.map((account) => enter(account, reserved)),
-        reserved,
-        clock.elapsed,
-      );
+      for (const account of accounts) if (!hasRoom(account, need, now)) return takeLater(accounts, { need, reserved });
+      const holds: Hold[] = [];
+      for (const account of accounts) holds.push(enter(account, reserved));
+      return new Spending(holds, reserved, clock.elapsed);
     },
     close: ledger.close,
   };
 
   function listAccounts({ project, token, user }: BudgetSubject): readonly Account[] {
     const accounts: Account[] = [];
-    const add = (scope: BudgetScope, id: string, budgets: readonly Budget[] = []) => {
-      for (const budget of budgets) accounts.push(ledger.open(scope, id, budget));
-    };
-    if (project) add("project", project.id, project.budgets);
-    if (token) add("token", token.id, token.budgets);
-    if (user !== undefined) add("user", user, userBudgets(user));
+    if (project) open(accounts, "project", project.id, project.budgets);
+    if (token) open(accounts, "token", token.id, token.budgets);
+    if (user !== undefined) open(accounts, "user", user, userBudgets(user));
     const usedAt = clock.elapsed();
     for (const account of accounts) account.usedAt = usedAt;
     return accounts;
+  }
+
+  function open(accounts: Account[], scope: BudgetScope, id: string, budgets: readonly Budget[] = []): void {
+    for (const budget of budgets) accounts.push(ledger.open(scope, id, budget));
   }
 
   /** Where only what others have reserved stands in the way, they are given a moment to settle it. */

@@ -72,7 +72,7 @@ test("a character of four bytes is one", () => {
 test("a body whose text isn't counted is its bytes, of which those of media are none", () => {
   const text = { prompt: "a".repeat(20_000) };
   expect(input(text)).toBe(Math.ceil(JSON.stringify(text).length / 4));
-  expect(estimate(text).sampled).toBeUndefined();
+  expect(estimate(text).sampled).toBe(false);
   expect(estimate({ prompt: "a" }).sampled).toBe(true);
   expect(input({ prompt: "aaaa" }, { maxSampleBytes: 0 })).toBe(Math.ceil('{"prompt":"aaaa"}'.length / 4));
   expect(input("--boundary and so on", { dialect: "openai-media" })).toBe(5);
@@ -88,8 +88,8 @@ test("a body whose text isn't counted is its bytes, of which those of media are 
 test("of a body that isn't there yet at least one is known, and without a body there is none", () => {
   const { estimate: estimateOnly } = createEstimator(config);
   const subject = { provider: "openai", dialect: "openai-chat", note: {}, works: false };
-  expect(estimateOnly({ ...subject, knownBytes: 1 })).toEqual({ input: 1, output: 0 });
-  expect(estimateOnly({ ...subject, knownBytes: 0 })).toEqual({ input: 0, output: 0 });
+  expect(estimateOnly({ ...subject, knownBytes: 1 })).toMatchObject({ input: 1, output: 0 });
+  expect(estimateOnly({ ...subject, knownBytes: 0 })).toMatchObject({ input: 0, output: 0 });
 });
 
 test("a body that was packed is as long as it is unpacked", () => {

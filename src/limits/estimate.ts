@@ -57,11 +57,10 @@ export function createEstimator(
   return { estimate, learn: averages.learn };
 
   function estimate(subject: EstimateSubject): Estimate {
-    const { characters } = subject.note;
     return {
       input: Math.min(most, countInput(subject)),
       output: Math.min(most, countOutput(subject)),
-      ...(characters !== undefined && { sampled: true }),
+      sampled: subject.note.characters !== undefined,
     };
   }
 

@@ -1,6 +1,7 @@
 import { boundsAnything, type LimitFigures, type LimitRules, type LimitScope, limitScopes } from "../domain/limits.ts";
 import { networkOf } from "../lib/client-address.ts";
 import { compileGlobs } from "../lib/glob.ts";
+import type { Estimate } from "./estimate.ts";
 import type { Demand } from "./limiter.ts";
 
 /** Whom a call counts for: a scope that is absent bounds nothing for it. */
@@ -16,6 +17,8 @@ export type LimitSubject = {
   readonly keyHash?: string | undefined;
   readonly projectLimits?: LimitFigures | undefined;
   readonly tokenLimits?: LimitFigures | undefined;
+  /** Asked for only where tokens are bounded. */
+  readonly estimate: () => Estimate;
 };
 
 /** Finds the counters that a call must pass, those that bound something alone. */
@@ -27,30 +30,42 @@ type FindFigures = (scope: LimitScope, value: string, general: LimitFigures | un
 /** Creates the search. */
 export function createFindDemands({ base, global, perAddress, overrides }: LimitRules): FindDemands {
   const figuresOf = createFindFigures(overrides);
+  /** Most figures are one token's or one project's: what was demanded last is demanded again with the next call. */
+  const lastDemands = new WeakMap<LimitFigures, { readonly value: string; readonly demand: Demand }>();
   const mergeFigures = createMergeFigures();
   const addressesBounded = boundsAnything(perAddress) || overrides.address !== undefined;
 
   return (subject) => {
     const demands: Demand[] = [];
     const { provider, model, projectId, tokenId, user, keyHash } = subject;
-    add("global", "", global);
-    if (addressesBounded) add("address", subject.address(), perAddress);
-    add("provider", provider, undefined);
-    if (model !== undefined) add("model", model, undefined);
-    if (projectId !== undefined) add("project", projectId, subject.projectLimits);
-    if (user !== undefined) add("user", user, undefined);
-    if (keyHash !== undefined) add("key", keyHash, tokenId === undefined ? base : undefined);
-    if (tokenId !== undefined) add("token", tokenId, mergeFigures(base, subject.tokenLimits));
+    add(demands, "global", "", global);
+    if (addressesBounded) add(demands, "address", subject.address(), perAddress);
+    add(demands, "provider", provider, undefined);
+    if (model !== undefined) add(demands, "model", model, undefined);
+    if (projectId !== undefined) add(demands, "project", projectId, subject.projectLimits);
+    if (user !== undefined) add(demands, "user", user, undefined);
+    if (keyHash !== undefined) add(demands, "key", keyHash, tokenId === undefined ? base : undefined);
+    if (tokenId !== undefined) add(demands, "token", tokenId, mergeFigures(base, subject.tokenLimits));
     // Calls without a token and a key are counted apart from all those of their address.
-    if (tokenId === undefined && keyHash === undefined) add("address", subject.address(), base, "nobody");
+    if (tokenId === undefined && keyHash === undefined) add(demands, "address", subject.address(), base, "nobody");
     return demands;
-
-    function add(scope: LimitScope, value: string, general: LimitFigures | undefined, kind: string = scope): void {
-      const figures = figuresOf(scope, value, general);
-      if (figures === undefined || !boundsAnything(figures)) return;
-      demands.push({ scope, key: `${kind}:${scope === "address" ? networkOf(value) : value}`, figures });
-    }
   };
+
+  function add(
+    demands: Demand[],
+    scope: LimitScope,
+    value: string,
+    general: LimitFigures | undefined,
+    kind: string = scope,
+  ): void {
+    const figures = figuresOf(scope, value, general);
+    if (figures === undefined || !boundsAnything(figures)) return;
+    const last = lastDemands.get(figures);
+    if (last?.value === value && last.demand.scope === scope) return void demands.push(last.demand);
+    const demand = { scope, key: `${kind}:${scope === "address" ? networkOf(value) : value}`, figures };
+    if (scope !== "address") lastDemands.set(figures, { value, demand });
+    demands.push(demand);
+  }
 }
 
 function createFindFigures(overrides: LimitRules["overrides"]): FindFigures {

@@ -16,7 +16,7 @@ const rules: LimitRules = {
 };
 
 const address = () => "192.0.2.7";
-const subject: LimitSubject = { address, provider: "openai", model: "gpt-4o-mini" };
+const subject: Omit<LimitSubject, "estimate"> = { address, provider: "openai", model: "gpt-4o-mini" };
 const small = { input: 10, output: 5, sampled: true };
 
 function setUp(some: Partial<LimitRules>, limiter: Limiter = createMemoryLimiter({ now: () => 1_800_000_000_000 })) {
@@ -24,7 +24,7 @@ function setUp(some: Partial<LimitRules>, limiter: Limiter = createMemoryLimiter
   let ids = 0;
   const take = async (who: Partial<LimitSubject> = {}, estimate = small): Promise<LimitTicket | undefined> => {
     ids += 1;
-    return limits.take(`call-${ids}`, { ...subject, ...who }, () => estimate);
+    return limits.take(`call-${ids}`, { ...subject, ...who, estimate: () => estimate });
   };
   /** How many of so many calls pass. */
   const count = async (calls: number, who: Partial<LimitSubject> = {}): Promise<number> => {
@@ -55,8 +55,8 @@ test("without figures nothing is asked, estimated or counted", async () => {
   const estimate = () => {
     throw new Error("estimated");
   };
-  expect(limits.take("a", subject, estimate)).toBeUndefined();
-  expect(setUp({ base: { requestsPerMinute: 1 } }).limits.take("a", subject, estimate)).toBeDefined();
+  expect(limits.take("a", { ...subject, estimate })).toBeUndefined();
+  expect(setUp({ base: { requestsPerMinute: 1 } }).limits.take("a", { ...subject, estimate })).toBeDefined();
 });
 
 const one: LimitFigures = { requestsPerMinute: 1 };

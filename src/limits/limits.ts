@@ -17,11 +17,7 @@ export type Limits = {
   /** Whether any call could be bounded by the configuration; tokens and projects bring figures of their own. */
   readonly any: boolean;
   /** Takes a place in every scope that has a figure, or none at all: throws a `Refusal` then. `undefined` where nothing bounds the call. */
-  readonly take: (
-    id: string,
-    subject: LimitSubject,
-    estimate: () => Estimate,
-  ) => LimitTicket | undefined | Promise<LimitTicket | undefined>;
+  readonly take: (id: string, subject: LimitSubject) => LimitTicket | undefined | Promise<LimitTicket | undefined>;
   /** What of real counts a hold is settled with. */
   readonly countTokens: (real: Estimate) => number;
 };
@@ -35,14 +31,18 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
   return {
     any: hasBounds(rules),
     countTokens,
-    take(id, subject, estimate) {
+    take(id, subject) {
       const demands = findDemands(subject);
       if (demands.length === 0) return undefined;
-      const cost = demands.some(countsTokens) ? price(estimate()) : free;
+      const cost = demands.some(countsTokens) ? price(subject.estimate()) : free;
       const verdict = limiter.reserve(id, demands, cost);
-      return verdict instanceof Promise ? verdict.then((late) => decide(late, cost)) : decide(verdict, cost);
+      return verdict instanceof Promise ? decideLater(verdict, cost) : decide(verdict, cost);
     },
   };
+
+  async function decideLater(verdict: Promise<Verdict>, cost: Cost): Promise<LimitTicket | undefined> {
+    return decide(await verdict, cost);
+  }
 
   /** At least one, so that a window isn't untouched where there was a call. */
   function price(estimate: Estimate): Cost {

@@ -33,7 +33,8 @@ export function createMemoryLimiter({ now, maxCounters = 50_000 }: MemoryLimiter
   return {
     reserve(_, demands, cost) {
       const moment = (latest = readMoment());
-      const parts = demands.map((demand) => findPart(demand, moment));
+      const parts: Part[] = [];
+      for (const demand of demands) parts.push(findPart(demand, moment));
       const by = findRefusal(parts, cost, moment);
       if (by !== undefined) return { kind: "refused", by };
       for (const { counter, bounds } of parts)

@@ -144,10 +144,14 @@ function findLargest(
 type Tally = { characters: number; tokens: number; mediaBytes: number };
 
 function addInput(note: GrowingNote, family: Family, body: Buffer, { root, full }: RequestTree, counts: boolean): void {
-  const contents = root.children.filter(({ reading }) => reading !== "value" && reading !== "settings");
-  if (!full || contents.length === 0) return;
   const tally: Tally = { characters: 0, tokens: 0, mediaBytes: 0 };
-  for (const content of contents) addContent(tally, family, body, content);
+  let hasContents = false;
+  for (const child of root.children) {
+    if (child.reading === "value" || child.reading === "settings") continue;
+    hasContents = true;
+    addContent(tally, family, body, child);
+  }
+  if (!full || !hasContents) return;
   if (counts) note.characters = tally.characters;
   if (tally.tokens > 0) note.tokens = tally.tokens;
   if (tally.mediaBytes > 0) note.mediaBytes = tally.mediaBytes;

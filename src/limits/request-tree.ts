@@ -145,9 +145,15 @@ function readMember(
 function addMember(parent: Growing, node: Growing): void {
   const { children } = parent;
   // Keys of the consumer's own are no names here, and there may be many of them.
-  const at = node.name === "" ? -1 : children.findIndex(({ name }) => name === node.name);
+  const at = node.name === "" ? -1 : placeOf(children, node.name);
   if (at === -1) addChild(parent, node);
   else children[at] = node;
+}
+
+/** No `findIndex`: a closure for each member of each request is what a call would notice. */
+function placeOf(nodes: readonly Growing[], name: string): number {
+  for (let at = 0; at < nodes.length; at += 1) if (nodes[at]?.name === name) return at;
+  return -1;
 }
 
 /** Most have no children: only those that do get a list of their own. */

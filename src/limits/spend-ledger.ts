@@ -55,6 +55,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
   /** Those of former periods too, until all of their calls have ended. */
   const accounts = new Set<Account>();
   const figuresOf = new WeakMap<Budget, BudgetFigures>();
+  const lastNames = new WeakMap<Budget, { readonly scope: BudgetScope; readonly id: string; readonly name: string }>();
   const writing = new Set<Promise<unknown>>();
   const ended: number[] = [];
   let turns = 0;
@@ -67,7 +68,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
 
   return {
     open(scope, id, budget) {
-      const name = `${scope}/${budget.period}/${id}`;
+      const name = nameOf(scope, id, budget);
       const figures = findFigures(budget);
       const now = clock.now();
       const known = current.get(name);
@@ -99,6 +100,15 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
         await Bun.sleep(restMs / mostTries);
     },
   };
+
+  /** Most budgets are one token's or one project's, whose calls come one after the other: their name is made once. */
+  function nameOf(scope: BudgetScope, id: string, budget: Budget): string {
+    const last = lastNames.get(budget);
+    if (last?.id === id && last.scope === scope) return last.name;
+    const name = `${scope}/${budget.period}/${id}`;
+    lastNames.set(budget, { scope, id, name });
+    return name;
+  }
 
   function findFigures(budget: Budget): BudgetFigures {
     const known = figuresOf.get(budget);

@@ -25,8 +25,8 @@ export function readSettlements(figures: Float64Array): readonly Settlement[] {
     const costNanoUsd = figures[at + 3] ?? Number.NaN;
     settlements.push({
       number: figures[at] ?? 0,
-      ...(Number.isNaN(input) ? {} : { tokens: { input, output: figures[at + 2] ?? 0 } }),
-      ...(Number.isNaN(costNanoUsd) ? {} : { costNanoUsd }),
+      tokens: Number.isNaN(input) ? undefined : { input, output: figures[at + 2] ?? 0 },
+      costNanoUsd: Number.isNaN(costNanoUsd) ? undefined : costNanoUsd,
     });
   }
   return settlements;

@@ -8,7 +8,7 @@ export function toSettlement(number: number, { kind, usage, cost_nano_usd, unpri
     (usage.output ?? 0) + (usage.output_reasoning ?? 0) + (usage.output_audio ?? 0) + (usage.output_image ?? 0);
   return {
     number,
-    ...(known ? { tokens: { input: usage.total - output, output } } : {}),
-    ...(unpriced ? {} : { costNanoUsd: Number(cost_nano_usd ?? 0) }),
+    tokens: known ? { input: usage.total - output, output } : undefined,
+    costNanoUsd: unpriced ? undefined : Number(cost_nano_usd ?? 0),
   };
 }
