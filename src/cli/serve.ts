@@ -10,6 +10,7 @@ import { type ManagementToken, openManagementToken } from "../management/managem
 import { type CliCommand, complain } from "./command.ts";
 import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
 import { detach } from "./detach.ts";
+import { easeHttpThread } from "./ease-http-thread.ts";
 import { describeFileFault } from "./file-fault.ts";
 import { loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
@@ -123,6 +124,7 @@ export async function start(config: Config, log: Log, describe: () => readonly C
       createDeskWorker: createExchangeDeskWorker,
       viaProxy: usesProxy(),
     });
+    easeHttpThread();
     return { app, management };
   } catch (error) {
     complain([readStartFault(error, config)]);
