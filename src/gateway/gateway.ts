@@ -88,19 +88,18 @@ export function createGateway(parts: GatewayParts): Gateway {
       const rules = findRules(route, grant);
       if (rules) checkPolicyHead(rules, arrival, route.path);
       const tooLargeToHold = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
-      const read = await readCall(arrival, { route, grant }, limits, {
+      const call = await readCall(arrival, { route, grant }, limits, {
         tooLargeToHold,
         guesses: toll.concerns(grant.pass),
       });
-      seen.body = read.body;
-      if (rules) checkPolicyBody(rules, read, limits.maxInspectBytes);
-      parts.validate(read);
-      const visit = (seen.visit = parts.caching?.(read));
+      seen.body = call.body;
+      if (rules) checkPolicyBody(rules, call, limits.maxInspectBytes);
+      parts.validate(call);
+      const visit = (seen.visit = parts.caching?.(call));
       const kept = visit && (await visit.find());
       if (kept) return kept;
-      const taken = toll.take(read);
-      const ticket = (seen.ticket = taken instanceof Promise ? await taken : taken);
-      const call = ticket ? { ...read, ticket } : read;
+      const taken = toll.take(call);
+      call.ticket = seen.ticket = taken instanceof Promise ? await taken : taken;
       const counted = grant.pass && tokens.use(grant.pass);
       if (counted) await counted;
       const head = createUpstreamHead(call, grant, {

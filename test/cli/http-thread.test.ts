@@ -17,7 +17,7 @@ async function readNiceness(pid: number): Promise<ReadonlyMap<string, number>> {
 }
 
 test.skipIf(process.platform !== "linux")("the HTTP thread gives way, and no other does", async () => {
-  await using upstream = Bun.serve({ port: 0, fetch: () => Response.json({}) });
+  using upstream = Bun.serve({ port: 0, fetch: () => Response.json({}) });
   await using weir = await startWeir({ env: { UPSTREAM_BASE_URL: upstream.url.origin } });
   expect((await fetch(`${weir.url}/v1/models`)).status).toBe(200);
   const niceness = await waitFor(async () => {
