@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { logOf, exchangeAt, writeExchanges } from "../../test/exchange-answers.ts";
 import { faultOf, makeSqlitePlace, onEachDatabase } from "../../test/storage.ts";
 import { waitFor } from "../../test/weir.ts";
+import { findFile, setExchangesAside } from "../storage/exchange-aside.ts";
 import { type ExchangeDeskParts, openExchangeDesk } from "./exchange-desk.ts";
 
 const start = Date.parse("2026-03-01T12:00:00Z");
@@ -59,6 +60,19 @@ onEachDatabase((databaseTest, makePlace) => {
     await writeExchanges(place, [exchangeAt(start)]);
     expect((await desk.ask(everything)).items.length).toBe(1);
   });
+});
+
+test("what lies in the place of a log that was set aside is read from then on", async () => {
+  await using place = await makeSqlitePlace();
+  await writeExchanges(place, [exchangeAt(start), exchangeAt(start + 1)]);
+  const settings = logOf(place);
+  if (settings.driver !== "sqlite") throw new Error("It is no file");
+  using desk = open({ settings, createWorker: countThreads().createWorker });
+  expect((await desk.ask(everything)).items.length).toBe(2);
+  await setExchangesAside(settings.path, findFile(settings.path), start);
+  expect((await desk.ask(everything)).items).toEqual([]);
+  await writeExchanges(place, [exchangeAt(start + 2)]);
+  expect((await desk.ask(everything)).items.length).toBe(1);
 });
 
 test("a thread that nobody asks ends, and the next question starts another", async () => {
