@@ -71,6 +71,19 @@ onEachDatabase((it, makePlace, driver) => {
       expect((await createMigration(storage, { changes }).status()).applied).toEqual(["0001-a", "0002-b"]);
   });
 
+  it("who looks while another program changes the schema sees it before that or behind it", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      await using place = await makePlace();
+      const [one, other] = [await place.open(), await place.open()];
+      let changing = true;
+      const change = createMigration(one)
+        .up()
+        .finally(() => (changing = false));
+      while (changing) expect([names, []]).toContainEqual(await createMigration(other).check());
+      expect(await change).toEqual(names);
+    }
+  }, 60_000);
+
   it("a failing step leaves nothing of itself nor of those before it, and the next try does it", async () => {
     await using place = await makePlace();
     const storage = await place.open();

@@ -73,12 +73,13 @@ export function createMigration<T>(
 
   return {
     status: () => readStatus(slowDb),
-    async check() {
-      const status = await readStatus(slowDb);
-      const pending = findPending(status);
-      if (pending.length > 0 && status.applied.length === 0 && !adopt) await refuseForeignTables(slowDb);
-      return pending.map(({ name }) => name);
-    },
+    check: () =>
+      atOneMoment(async (trx) => {
+        const status = await readStatus(trx);
+        const pending = findPending(status);
+        if (pending.length > 0 && status.applied.length === 0 && !adopt) await refuseForeignTables(trx);
+        return pending.map(({ name }) => name);
+      }),
     async up() {
       if (findPending(await readStatus(slowDb)).length === 0) return [];
       return alone(async (trx) => {
@@ -129,6 +130,11 @@ export function createMigration<T>(
         `The last step, ${unknown.at(-1)}, is of a newer version of Weir, which alone can take it back`,
       );
     return changes.find(({ name }) => name === applied.at(-1));
+  }
+
+  /** What another process does meanwhile isn't seen: its tables would be taken for another program's. */
+  function atOneMoment<R>(work: (trx: Transaction<T>) => Promise<R>): Promise<R> {
+    return slowDb.transaction().setAccessMode("read only").setIsolationLevel("repeatable read").execute(work);
   }
 
   /** In one transaction, whose lock goes with it, whichever way it ends. */
