@@ -42,11 +42,21 @@ export function openExchangeFile(path: string, { durable }: { readonly durable: 
     },
     close: () =>
       bulk.between(() => {
+        emptyLog();
         pages.finalize();
         checkpoint.finalize();
         database.close();
       }),
   };
+
+  /** SQLite does so by itself only when the last statement is collected, whenever that is. */
+  function emptyLog(): void {
+    try {
+      checkpoint.all();
+    } catch {
+      // On a full disk it stays as it is: whoever opens the file next reads it too.
+    }
+  }
 
   function measure(): number {
     const { pages: count = 0, unused = 0, size = 0 } = pages.get() ?? {};

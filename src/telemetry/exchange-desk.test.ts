@@ -62,6 +62,12 @@ onEachDatabase((databaseTest, makePlace) => {
   });
 });
 
+test("what was written is in the file itself once the log is closed, so that it can be copied", async () => {
+  await using place = await makeSqlitePlace();
+  await writeExchanges(place, [exchangeAt(start)]);
+  expect(await Bun.file(join(place.folder, "exchanges.db-wal")).bytes()).toHaveLength(0);
+});
+
 test("what lies in the place of a log that was set aside is read from then on", async () => {
   await using place = await makeSqlitePlace();
   await writeExchanges(place, [exchangeAt(start), exchangeAt(start + 1)]);
