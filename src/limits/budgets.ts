@@ -147,7 +147,7 @@ class Spending implements BudgetTicket {
 
   #end(spent: number): void {
     release(this.#holds, spent, this.#elapsed());
-    for (const { account } of this.#holds) for (const wake of account.sleepers) wake();
+    for (const { account } of this.#holds) if (account.sleepers.size > 0) for (const wake of account.sleepers) wake();
   }
 }
 

@@ -28,9 +28,9 @@ export function createOutputAverages(): OutputAverages {
       if (!Number.isFinite(output) || output <= 0) return;
       const key = keyOf(provider, model);
       const average = averages.get(key) ?? { mean: 0, seen: 0 };
+      if (average.seen === 0) averages.set(key, average);
       average.seen = Math.min(span, average.seen + 1);
       average.mean += (output - average.mean) / average.seen;
-      averages.set(key, average);
     },
   };
 }
