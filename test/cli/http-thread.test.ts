@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { getPriority } from "node:os";
+import { needs } from "../needs.ts";
 import { startWeir, waitFor } from "../weir.ts";
 
 /** Niceness by the thread's name (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
@@ -16,7 +17,7 @@ async function readNiceness(pid: number): Promise<ReadonlyMap<string, number>> {
   );
 }
 
-test.skipIf(process.platform !== "linux")("the HTTP thread gives way, and no other does", async () => {
+needs("Linux", process.platform === "linux")("the HTTP thread gives way, and no other does", async () => {
   using upstream = Bun.serve({ port: 0, fetch: () => Response.json({}) });
   await using weir = await startWeir({ env: { UPSTREAM_BASE_URL: upstream.url.origin } });
   expect((await fetch(`${weir.url}/v1/models`)).status).toBe(200);
