@@ -22,8 +22,8 @@ export type Call = Arrival &
     readonly body: CallBody;
     /** Its stream was made to tell its usage, and the consumer must not see that. */
     readonly spliced: boolean;
-    /** What it has taken of limits and budgets: set once, before it leaves, since a copy of a call costs as much as they do. */
-    ticket?: Ticket | undefined;
+    /** What it has taken of limits and budgets. */
+    readonly ticket?: Ticket;
   };
 
 /** How much of a body is looked into, and how long we wait for it. Bytes and milliseconds; 0 switches a bound off. */
@@ -72,7 +72,7 @@ export async function readCall(
     size === undefined || size > oneRead
       ? await readChunks(arrival, limits, tooLargeToHold)
       : whole(await withinIdle(arrival.request.bytes(), arrival, limits));
-  return json ? createCall(arrival, leave, body) : { ...arrival, ...leave, body, spliced: false, ticket: undefined };
+  return json ? createCall(arrival, leave, body) : { ...arrival, ...leave, body, spliced: false };
 }
 
 /** What the head says of the body's length; `undefined` where there is one and it doesn't say. */
@@ -86,9 +86,8 @@ function readSize(headers: HeaderValues, limits: CallLimits): number | undefined
 
 function createCall(arrival: Arrival, { route, grant }: Leave, body: CallBody): Call {
   const sent = body.kind === "whole" && isSpliceable(arrival, route, grant) ? spliceUsage(body.bytes) : undefined;
-  if (sent === undefined || body.kind !== "whole")
-    return { ...arrival, route, grant, body, spliced: false, ticket: undefined };
-  return { ...arrival, route, grant, body: { ...body, sent }, spliced: true, ticket: undefined };
+  if (sent === undefined || body.kind !== "whole") return { ...arrival, route, grant, body, spliced: false };
+  return { ...arrival, route, grant, body: { ...body, sent }, spliced: true };
 }
 
 function isSpliceable({ method, headers }: Arrival, { dialect, provider }: Route, grant: Grant): boolean {

@@ -88,18 +88,19 @@ export function createGateway(parts: GatewayParts): Gateway {
       const rules = findRules(route, grant);
       if (rules) checkPolicyHead(rules, arrival, route.path);
       const tooLargeToHold = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
-      const call = await readCall(arrival, { route, grant }, limits, {
+      const read = await readCall(arrival, { route, grant }, limits, {
         tooLargeToHold,
         guesses: toll.concerns(grant.pass),
       });
-      seen.body = call.body;
-      if (rules) checkPolicyBody(rules, call, limits.maxInspectBytes);
-      parts.validate(call);
-      const visit = (seen.visit = parts.caching?.(call));
+      seen.body = read.body;
+      if (rules) checkPolicyBody(rules, read, limits.maxInspectBytes);
+      parts.validate(read);
+      const visit = (seen.visit = parts.caching?.(read));
       const kept = visit && (await visit.find());
       if (kept) return kept;
-      const taken = toll.take(call);
-      call.ticket = seen.ticket = taken instanceof Promise ? await taken : taken;
+      const taken = toll.take(read);
+      const ticket = (seen.ticket = taken instanceof Promise ? await taken : taken);
+      const call = ticket ? { ...read, ticket } : read;
       const counted = grant.pass && tokens.use(grant.pass);
       if (counted) await counted;
       const head = createUpstreamHead(call, grant, {
