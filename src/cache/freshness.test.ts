@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import type { CacheEntry, HeaderValues } from "./cache.ts";
 import { readCacheControl } from "./cache-control.ts";
 import { findLifetime, isKnownTo, isStandIn, judge, refresh } from "./freshness.ts";
@@ -22,6 +22,15 @@ test("an answer holds for as long as it says, less the age that it came with", (
   expect(verdictOf(kept, {}, 39)).toBe("fresh");
   expect(verdictOf(kept, {}, 41)).toBe("stale");
   expect(judge(kept, {}, at + 10_000)).toMatchObject({ ageSeconds: 30, ttlSeconds: 30 });
+});
+
+test("the time is what the caller says it is, though the machine's clock goes on", () => {
+  const dateNow = spyOn(Date, "now");
+  let clock = at;
+  dateNow.mockImplementation(() => (clock += 1500));
+  const verdict = judge(saying("max-age=60", { age: "20" }), {}, at + 10_000);
+  dateNow.mockRestore();
+  expect(verdict).toEqual({ kind: "fresh", ageSeconds: 30, ttlSeconds: 30 });
 });
 
 test("an age is the first number that is said, and what is none is no reason to hold longer", () => {

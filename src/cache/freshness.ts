@@ -104,8 +104,8 @@ function createPolicy({ status, headers, control, receivedAt }: CacheEntry, now:
   const plain = { ...others, ...writePlainTimes(headers, receivedAt) };
   const answer = { status, headers: text === "" ? plain : { ...plain, "cache-control": text } };
   const policy = new CachePolicy({ method: "GET", headers: {} }, answer, { shared: true, cacheHeuristic: 0 });
-  // The library has a clock of its own.
-  return CachePolicy.fromObject({ ...policy.toObject(), t: receivedAt + Date.now() - now });
+  // The library reads the time by this method, at every question anew.
+  return Object.assign(CachePolicy.fromObject({ ...policy.toObject(), t: receivedAt }), { now: () => now });
 }
 
 /**
