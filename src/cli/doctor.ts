@@ -8,6 +8,7 @@ import { checkFile } from "./checks/check-file.ts";
 import { checkFolder, checkRoom } from "./checks/check-folder.ts";
 import { checkDescriptors, checkUpstreamRequests } from "./checks/check-limits.ts";
 import { checkPort } from "./checks/check-port.ts";
+import { checkPrices } from "./checks/check-prices.ts";
 import { checkRedis } from "./checks/check-redis.ts";
 import { checkSink } from "./checks/check-sink.ts";
 import { checkUpstream } from "./checks/check-upstream.ts";
@@ -32,7 +33,7 @@ export const doctorCommand: CliCommand = {
     program
       .command("doctor")
       .description(
-        "say what is wrong with the configuration, this machine, the database, Redis, the upstreams and the sinks, and how to mend it",
+        "say what is wrong with the configuration, this machine, the prices, the database, Redis, the upstreams and the sinks, and how to mend it",
       )
       .option("--config <file>", "the configuration file (WEIR_CONFIG, weir.yaml)")
       .option("--env <file>", "the file with environment variables (.env)")
@@ -58,7 +59,7 @@ async function examine({ configOnly, json, ...files }: Options): Promise<void> {
 async function examineMachine(config: Config): Promise<readonly Finding[]> {
   const { dataDir, gateway, telemetry, control, log } = config;
   const about = { dataDir, version: readVersion().version, exchangeLog: telemetry.exchangeLog };
-  const [machine, database, redis, upstreams, sinks] = await Promise.all([
+  const [machine, prices, database, redis, upstreams, sinks] = await Promise.all([
     Promise.all([
       checkPort(config),
       checkFolder("data folder", dataDir, "DATA_DIR"),
@@ -67,6 +68,7 @@ async function examineMachine(config: Config): Promise<readonly Finding[]> {
       ...(control.audit.enabled ? [checkAuditFile(control.audit)] : []),
       checkDescriptors(),
     ]),
+    checkPrices(config),
     checkDatabase(control),
     checkRedis(config),
     Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
@@ -76,6 +78,7 @@ async function examineMachine(config: Config): Promise<readonly Finding[]> {
   return [
     ...machine,
     checkUpstreamRequests(process.env),
+    ...prices,
     ...database,
     ...redis,
     ...(clock === undefined ? [] : [clock]),

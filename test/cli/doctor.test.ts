@@ -47,6 +47,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
     "audit file",
     "file descriptors",
     "requests upstream",
+    "prices",
     "database",
     "clock",
     "upstream anthropic",
@@ -57,7 +58,7 @@ test("where all is well, every line says ok and the exit code is 0; no upstream 
   ];
   const lines = stdout.trimEnd().split("\n");
   expect(lines.slice(0, -1).map((line) => /^ok {4}(.+?) {2,}/.exec(line)?.[1])).toEqual(names);
-  expect(lines.at(-1)).toBe("14 ok, 0 to look at, 0 failed");
+  expect(lines.at(-1)).toBe("15 ok, 0 to look at, 0 failed");
   expect(stdout).toMatch(/upstream openai +http:\S+ answers 200 \(DNS \d+ ms, TCP \d+ ms, HTTP \d+ ms\)/);
   expect(upstream.seen.map(({ method }) => method)).toEqual(["HEAD", "HEAD", "HEAD"]);
   expect(upstream.seen.filter(({ headers }) => headers.has("authorization") || headers.has("x-api-key"))).toEqual([]);
@@ -198,7 +199,7 @@ test("files that can't be written are failures that name the setting", async () 
   expect([code, find("audit file")?.advice]).toEqual([1, containing("AUDIT_CREATE_DIR")]);
   const off = await examine(home, { ...allAt(upstream.url), ...missing, AUDIT_ENABLED: "false" });
   expect([off.code, off.find("audit file")]).toEqual([0, undefined]);
-}, 20_000);
+}, 30_000);
 
 test("an exchange log that is none, or a database of it that is away, is a failure", async () => {
   await using home = await makeHome();
@@ -215,7 +216,7 @@ test("an exchange log that is none, or a database of it that is away, is a failu
     3,
     { state: "fail", message: containing("postgres://127.0.0.1:1/weir can't be reached") },
   ]);
-}, 20_000);
+}, 30_000);
 
 test("a Redis that limits or the cache need is asked, and what becomes of calls without it is said", async () => {
   await using home = await makeHome();
@@ -233,7 +234,7 @@ test("a Redis that limits or the cache need is asked, and what becomes of calls 
   const unused = { ...places, LIMITS_BACKEND: "memory", HTTP_CACHE_BACKEND: "redis" };
   const none = await examine(home, { ...allAt(upstream.url), ...unused });
   expect([none.code, none.checks.filter(({ name }) => name.startsWith("redis"))]).toEqual([0, []]);
-}, 20_000);
+}, 30_000);
 
 needs(whatRedisNeeds, findRedis())(
   "a Redis that answers is well, one that doesn't know our password isn't",
@@ -251,7 +252,7 @@ needs(whatRedisNeeds, findRedis())(
       expect([code, find("redis for limits")]).toMatchObject([1, why]);
     }
   },
-  20_000,
+  30_000,
 );
 
 test("a clock that is minutes off its upstreams' is a failure, one that a single upstream disputes isn't", async () => {
@@ -340,7 +341,7 @@ onEachDatabase((it, makePlace, driver) => {
     const newer = await look();
     expect(newer).toMatchObject({ code: 1, database: { state: "fail", message: containing("Start that version") } });
     expect(newer.encryption).toBeUndefined();
-  }, 30_000);
+  }, 60_000);
 });
 
 test("a database that can't be reached is a 3, without its password; a folder that can't be written is a 1", async () => {
@@ -367,4 +368,4 @@ test("a database that can't be reached is a 3, without its password; a folder th
     1,
     { state: "fail", message: containing("not a database") },
   ]);
-}, 20_000);
+}, 30_000);
