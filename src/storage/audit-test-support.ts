@@ -27,7 +27,7 @@ export async function openAudited(
   folder: string,
   options: Partial<AuditFileParts> & { readonly database?: DatabaseConfig } = {},
 ) {
-  const { database = { driver: "sqlite", path: join(folder, "weir.db") }, inDatabase = true, ...more } = options;
+  const { database = { driver: "sqlite", path: join(folder, "weir.db") }, inDatabase = true, times, ...more } = options;
   const storage = await openDatabase(database, () => {});
   await createMigration(storage).up();
   const store = createAuditStore(storage);
@@ -41,7 +41,8 @@ export async function openAudited(
     auditStore: store,
     now: Date.now,
     onTrouble: ({ message }) => void troubles.push(message),
-    times: { delay: 1, retry: 10 },
+    // Closing copies all, however slow the machine.
+    times: { close: 20_000, ...(times ?? { delay: 1, retry: 10 }) },
     ...more,
   });
   const changes = createChanges({

@@ -124,8 +124,8 @@ export async function retryWhileBusy<T>(work: () => Promise<T> | T, waitMs: numb
   }
 }
 
-/** A busy statement has done nothing, so that it can be tried again. */
-function isBusy(error: unknown): boolean {
+/** Whether others hold the file: a busy statement has done nothing, so that it can be tried again. */
+export function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && /^SQLITE_BUSY(?:_RECOVERY)?$/.test(String(error.code));
 }
 

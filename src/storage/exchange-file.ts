@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { openSqliteFile } from "./bun-sqlite.ts";
+import { isBusy, openSqliteFile } from "./bun-sqlite.ts";
 import { type Bulk, createSqliteBulk } from "./bulk.ts";
 
 /** Pages that are given back to the disk at once, and how many unused ones are left to be used again. */
@@ -36,9 +36,9 @@ export function openExchangeFile(path: string, { durable }: { readonly durable: 
       return measure();
     },
     shrink() {
-      // A reader may hold it: then it is for the next time.
+      // Who reads may hold it, and who writes what is unused: then it is for the next time.
       checkpoint.all();
-      if ((pages.get()?.unused ?? 0) > leftUnused) database.run(`PRAGMA incremental_vacuum(${givenBack})`);
+      if ((pages.get()?.unused ?? 0) > leftUnused) giveBack();
     },
     close: () =>
       bulk.between(() => {
@@ -48,6 +48,14 @@ export function openExchangeFile(path: string, { durable }: { readonly durable: 
         database.close();
       }),
   };
+
+  function giveBack(): void {
+    try {
+      database.run(`PRAGMA incremental_vacuum(${givenBack})`);
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+  }
 
   /** SQLite does so by itself only when the last statement is collected, whenever that is. */
   function emptyLog(): void {

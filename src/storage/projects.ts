@@ -95,13 +95,14 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
         const before = await find(trx, id);
         if (!before) return { value: undefined, events: [] };
         if (change.name !== undefined) await refuseTakenName(trx, change.name, id);
+        const at = now();
         await trx
           .updateTable("projects")
-          .set({ ...writeChange(before, change), epoch })
+          .set({ ...writeChange(before, change, at), epoch })
           .where("id", "=", id)
           .execute();
         await writeKeys(trx, id, change.keys ?? {});
-        const revoked = change.revokeTokens === true ? await revokeTokens(trx, { projectId: id, epoch, at: now() }) : 0;
+        const revoked = change.revokeTokens === true ? await revokeTokens(trx, { projectId: id, epoch, at }) : 0;
         const project = await found(trx, id);
         const events: AuditEvent[] = [
           {
@@ -128,8 +129,7 @@ export function createProjectStore({ storage: { db }, changes, vault, now }: Pro
     },
   };
 
-  function writeChange(before: Project, change: ProjectChange) {
-    const at = now();
+  function writeChange(before: Project, change: ProjectChange, at: number) {
     const { name, isActive, metadata, policy, settings, limits, budgets } = change;
     return {
       updated_at: at,

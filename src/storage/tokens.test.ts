@@ -278,6 +278,26 @@ onEachDatabase((it, makePlace) => {
     expect((await audit.list({ action: "token.expire" }, { limit: 9 })).items).toMatchObject([{ after: { count: 1 } }]);
   });
 
+  it("a change has one time, though the clock goes on while it is made", async () => {
+    await using place = await makePlace();
+    let now = 1000;
+    const stores = await place.openStores({ now: () => (now += 1) });
+    const { tokens, projects } = stores;
+    const [mine, others] = [await projectOf(stores, "mine"), await projectOf(stores, "others")];
+    const revoked = await tokens.add({ projectId: mine }, actor);
+    const expired = await tokens.add({ projectId: mine, expiresAt: now }, actor);
+    const together = await tokens.add({ projectId: others }, actor);
+    await tokens.revoke(revoked.token.id, actor);
+    await tokens.deactivateExpired(actor);
+    const changed = await projects.update(others, { isActive: false, revokeTokens: true }, actor);
+    for (const { token } of [revoked, expired, together]) {
+      const { deactivatedAt = 0, updatedAt } = (await tokens.find(token.id)) ?? {};
+      expect(deactivatedAt).toBe(updatedAt ?? 0);
+      expect(deactivatedAt).toBeGreaterThan(token.createdAt);
+    }
+    expect((await tokens.find(together.token.id))?.deactivatedAt).toBe(changed?.project.deactivatedAt ?? 0);
+  });
+
   it("a list takes each filter, and gives its pages", async () => {
     await using place = await makePlace();
     let now = 1000;

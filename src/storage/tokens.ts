@@ -149,10 +149,11 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
       changes.run(actor, async (trx, epoch) => {
         const token = await find(trx, id);
         if (!token) return { value: false, events: [] };
+        const at = now();
         if (token.isActive)
           await trx
             .updateTable("tokens")
-            .set({ is_active: 0, deactivated_at: now(), updated_at: now(), epoch })
+            .set({ is_active: 0, deactivated_at: at, updated_at: at, epoch })
             .where("id", "=", id)
             .execute();
         const reason = token.isActive ? {} : { reason: "it was revoked already" };
@@ -187,12 +188,13 @@ export function createTokenStore({ storage: { db }, changes, vault, pepper, now 
       if (expired.length === 0) return 0;
       const ids = expired.map(({ id }) => id);
       return changes.run(actor, async (trx, epoch) => {
+        const at = now();
         const { numUpdatedRows } = await trx
           .updateTable("tokens")
-          .set({ is_active: 0, deactivated_at: now(), updated_at: now(), epoch })
+          .set({ is_active: 0, deactivated_at: at, updated_at: at, epoch })
           .where("id", "in", ids)
           .where("is_active", "=", 1)
-          .where("expires_at", "<=", now())
+          .where("expires_at", "<=", at)
           .executeTakeFirstOrThrow();
         const count = Number(numUpdatedRows);
         const event = { action: "token.expire", outcome: "success", after: { count } } as const;
