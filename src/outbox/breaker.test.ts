@@ -36,3 +36,10 @@ test("it opens after five failures in a row, and one success closes it", () => {
   expect(breaker.health()).toEqual({ consecutiveFailures: 0, lastDeliveredAt: 1000 });
   expect(breaker.succeed()).toBe(false);
 });
+
+test("the times of a first failure are of one moment", () => {
+  let now = 1000;
+  const breaker = createBreaker({ now: () => now++, random: () => 1 });
+  expect(breaker.fail("down")).toBe(500);
+  expect(breaker.health()).toMatchObject({ failingSince: 1000, nextAttemptAt: 1500 });
+});

@@ -42,12 +42,13 @@ export function createBreaker({
       const asked = Math.min(afterMs, mostAskedMs) * (1 + random() / 10);
       // A service that names its time is taken at its word, early or late.
       const wait = Math.round(afterMs > 0 ? Math.max(asked, baseMs) : backOff);
+      const at = now();
       health = {
         ...health,
         consecutiveFailures,
         lastError: reason,
-        failingSince: health.failingSince ?? now(),
-        nextAttemptAt: now() + wait,
+        failingSince: health.failingSince ?? at,
+        nextAttemptAt: at + wait,
       };
       return wait;
     },

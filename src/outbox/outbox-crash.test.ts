@@ -69,4 +69,4 @@ test("after kill -9 at any moment, all that append returned for is there once, a
     expect(outbox.deadLetters("taken", 100_000)).toHaveLength(outbox.counts("taken").rejected);
     outbox.close();
   }
-}, 30_000);
+}, 120_000);

@@ -17,6 +17,8 @@ export type Changes = {
   readonly state: Pick<Ledger, "nextSeq" | "bodiesShed">;
 };
 
+type Loaded = { readonly ledger: Ledger; readonly segments: readonly Segment[] };
+
 type BookRow = {
   sink: string;
   cursor: number;
@@ -38,9 +40,9 @@ type SegmentRow = {
   bodies_shed: number;
 };
 
-/** Opens the file of an outbox, making it where there is none: rows in, rows out. Its methods throw `SQLiteError`. */
-export function openOutboxFile(path: string, fsync: "off" | "batch") {
-  const database = openOutboxDatabase(path, { create: true, fsync });
+/** Opens the file of an outbox, making it where there is none and `create` says so: rows in, rows out. Its methods throw `SQLiteError`. */
+export function openOutboxFile(path: string, { create, fsync }: Parameters<typeof openOutboxDatabase>[1]) {
+  const database = openOutboxDatabase(path, { create, fsync });
   const deadLetters = createDeadLetterTable(database);
   const putSegment = database.query(
     "INSERT OR REPLACE INTO segments (first_seq, last_seq, at, kind, sink, raw_size, bytes, bodies_shed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -77,22 +79,26 @@ export function openOutboxFile(path: string, fsync: "off" | "batch") {
     putState.run(state.nextSeq, state.bodiesShed);
   });
 
+  // One transaction: between two of these its owner may write.
+  const load = database.transaction((inUse: ReadonlySet<string>): Loaded => {
+    const state = database
+      .query<{ next_seq: number; bodies_shed: number }, []>("SELECT next_seq, bodies_shed FROM state")
+      .get();
+    const books = new Map<string, Book>();
+    for (const row of database.query<BookRow, []>("SELECT * FROM books").all()) {
+      books.set(row.sink, readBook(row, inUse.has(row.sink)));
+    }
+    const rows = database.query<SegmentRow, []>("SELECT * FROM segments ORDER BY first_seq").all();
+    return {
+      ledger: { books, nextSeq: state?.next_seq ?? 1, bodiesShed: state?.bodies_shed ?? 0, deadRecords: [] },
+      segments: rows.map(readSegment),
+    };
+  });
+
   return {
     deadLetters,
-    load(inUse: ReadonlySet<string>): { readonly ledger: Ledger; readonly segments: readonly Segment[] } {
-      const state = database
-        .query<{ next_seq: number; bodies_shed: number }, []>("SELECT next_seq, bodies_shed FROM state")
-        .get();
-      const books = new Map<string, Book>();
-      for (const row of database.query<BookRow, []>("SELECT * FROM books").all()) {
-        books.set(row.sink, readBook(row, inUse.has(row.sink)));
-      }
-      const rows = database.query<SegmentRow, []>("SELECT * FROM segments ORDER BY first_seq").all();
-      return {
-        ledger: { books, nextSeq: state?.next_seq ?? 1, bodiesShed: state?.bodies_shed ?? 0, deadRecords: [] },
-        segments: rows.map(readSegment),
-      };
-    },
+    /** All of it as it was at one moment, whoever writes meanwhile. */
+    load: (inUse: ReadonlySet<string>): Loaded => load.deferred(inUse),
     write: (changes: Changes): void => write.immediate(changes),
     readPayload: (segment: Segment): Uint8Array | undefined => payload.get(segment.firstSeq)?.data,
     /** Whether another process has written since this was last asked. */

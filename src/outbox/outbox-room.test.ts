@@ -238,7 +238,8 @@ test("while another process holds the file, what can't be written is counted and
   expect(outbox.counts("a")).toMatchObject({ received: 5, pending: 3, dropped: { disk_full: 2 } });
   expect(readIds(outbox, "a")).toHaveLength(3);
   outbox.close();
-}, 15_000);
+  // It waits for ten seconds, in many short sleeps.
+}, 60_000);
 
 function shedOf(outbox: Outbox): { readonly outbox_full?: number } {
   expect(totalDropped(outbox.counts("a").dropped)).toBe(outbox.counts("a").dropped.outbox_full ?? 0);

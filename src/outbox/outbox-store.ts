@@ -52,7 +52,7 @@ export function openOutboxStore({
   }
 
   function load() {
-    const fresh = openOutboxFile(path, fsync);
+    const fresh = openOutboxFile(path, { create: true, fsync });
     try {
       return { file: fresh, ...fresh.load(inUse) };
     } catch (error) {

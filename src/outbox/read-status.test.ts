@@ -24,6 +24,32 @@ test("the books are read while their owner writes, and they add up", () => {
   outbox.close();
 });
 
+test("the books add up at whatever moment of its owner's work they are read", async () => {
+  using directory = makeDirectory();
+  const path = join(directory.path, "outbox.db");
+  const code = `
+    import { openSqliteOutbox } from ${JSON.stringify(join(import.meta.dir, "sqlite-outbox.ts"))};
+    import { makeRecords } from ${JSON.stringify(join(import.meta.dir, "test-support.ts"))};
+    const outbox = openSqliteOutbox({ path: ${JSON.stringify(path)}, sinks: ["a"] });
+    const records = makeRecords("x", 3);
+    outbox.append(records);
+    console.log("begun");
+    for (;;) {
+      outbox.append(records);
+      outbox.ack("a", outbox.read("a", { count: 2, bytes: Infinity }).at(-1).seq);
+    }
+  `;
+  await using owner = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe", stderr: "inherit" });
+  await owner.stdout.getReader().read();
+  const received: number[] = [];
+  for (let times = 0; times < 200; times += 1) {
+    const { sinks } = readStoredStatus({ path });
+    expect(sinks.map(({ counts }) => imbalance(counts))).toEqual([0]);
+    received.push(...sinks.map(({ counts }) => counts.received));
+  }
+  expect(new Set(received).size).toBeGreaterThan(1);
+}, 60_000);
+
 test("a file that isn't there is not made", () => {
   using directory = makeDirectory();
   const path = join(directory.path, "none.db");

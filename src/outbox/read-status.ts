@@ -25,7 +25,7 @@ export function readStoredStatus({
   readonly now?: () => number;
 }): StoredStatus {
   if (!existsSync(path)) throw new Error(`${path} isn't there: check DATA_DIR, or start the server once`);
-  const file = openOutboxFile(path, "off");
+  const file = openOutboxFile(path, { create: false, fsync: "off" });
   try {
     const { ledger, segments } = file.load(new Set());
     const index = createSegmentIndex(segments);

@@ -307,4 +307,4 @@ test("a process that is at work on the file for longer than a second costs no re
   expect(outbox.counts("a")).toMatchObject({ received: 3, pending: 3, dropped: {} });
   expect(await holder.exited).toBe(0);
   outbox.close();
-}, 10_000);
+}, 60_000);

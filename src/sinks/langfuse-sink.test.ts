@@ -18,11 +18,11 @@ afterEach(() => fake.stop());
 
 function openSink(different: Partial<LangfuseSinkParts> = {}): Sink {
   const { url: baseUrl, publicKey, secretKey } = fake;
-  const parts = { fetch, now: Date.now, version: "1.2.3", baseUrl, publicKey, secretKey, mediaTimeoutMs: 100 };
+  const parts = { fetch, now: Date.now, version: "1.2.3", baseUrl, publicKey, secretKey, mediaTimeoutMs: 20_000 };
   return createLangfuseSink({ ...parts, ...different });
 }
 
-function deliver(exchanges: readonly Exchange[], signal = AbortSignal.timeout(5_000)): Promise<DeliveryResult> {
+function deliver(exchanges: readonly Exchange[], signal = AbortSignal.timeout(20_000)): Promise<DeliveryResult> {
   return sink.deliver(recordsOf(exchanges), signal);
 }
 
@@ -61,13 +61,15 @@ test("an exchange that is delivered twice is there once", async () => {
 test("requests stay below 4 MB before compression, however large the exchanges are", async () => {
   const sizes = [1_900_000, 3_000_000, 100, 1_500_000, 6_000_000, 900_000];
   const input = (index: number) => ({ messages: [{ role: "user", content: '"'.repeat((sizes[index] ?? 0) / 2) }] });
-  const result = await deliver(exampleExchanges(sizes.length, (index) => ({ input: input(index) })));
+  const exchanges = exampleExchanges(sizes.length, (index) => ({ input: input(index) }));
+  const result = await deliver(exchanges, AbortSignal.timeout(100_000));
 
   expect(result.kind).toBe("delivered");
   expect(fake.spans()).toHaveLength(sizes.length);
   expect(exports().length).toBeGreaterThan(1);
   expect(Math.max(...exports().map(({ bytes }) => bytes))).toBeLessThan(4_000_000);
-});
+  // Less than a second by itself, many where others have the processor.
+}, 120_000);
 
 test("an exchange that is too large for what stands before Langfuse is shortened until it passes", async () => {
   fake.maxBodyBytes = 300_000;
@@ -267,6 +269,7 @@ test.each(["hang", "500", "400", "put-hang", "put-500"] as const)(
   "with a media store in the state %s an exchange arrives with a short text in place of its picture",
   async (mode) => {
     fake.mediaMode = mode;
+    if (mode.endsWith("hang")) sink = openSink({ mediaTimeoutMs: 100 });
     expect(await deliver([exampleExchange(withPicture)])).toMatchObject({ kind: "delivered" });
     expect(urlOf(fake.spans()[0])).toBe("[image/png, 5000 bytes]");
   },
@@ -280,7 +283,7 @@ test("while the media store hangs, exchanges without media have long arrived", a
   if (plain === undefined || heavy === undefined) throw new Error("no exchanges");
   const delivery = deliver([heavy, plain], stop.signal);
 
-  const spans = await fake.waitFor(({ length }) => length === 1);
+  const spans = await fake.waitFor(({ length }) => length === 1, 20_000);
   expect(spans[0]?.spanId).toBe(plain.span_id);
   stop.abort();
   expect(await delivery).toMatchObject({ kind: "retry" });
@@ -288,7 +291,7 @@ test("while the media store hangs, exchanges without media have long arrived", a
 
 test("after the media store has hung it is left alone for a while, then asked again", async () => {
   let now = Date.parse("2026-11-20T10:00:00Z");
-  sink = openSink({ now: () => now, mediaRestMs: 30_000 });
+  sink = openSink({ now: () => now, mediaRestMs: 30_000, mediaTimeoutMs: 1_000 });
   fake.mediaMode = "hang";
   await deliver([exampleExchange(withPicture)]);
   await deliver([exampleExchange(withPicture)]);
@@ -314,6 +317,7 @@ test("where Langfuse is down as a whole, no picture is given up", async () => {
 });
 
 test("a picture that is already there is referenced while the media store is left alone", async () => {
+  sink = openSink({ mediaTimeoutMs: 1_000 });
   await deliver([exampleExchange(withPicture)]);
   fake.mediaMode = "hang";
   const other = { input: { text: `data:image/png;base64,${btoa("another")}` } };
