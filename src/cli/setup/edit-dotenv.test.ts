@@ -45,6 +45,10 @@ test("what can't stand without quotes is refused, and not shown", () => {
   }
 });
 
+test.each(["B='\nA=''#'", "B='\nA='x'\nC='\n"])("where an edit would end the quote of %j, nothing is set", (text) => {
+  expect(() => editDotenv(text, { A: "1" })).toThrow(/^A can't be set beside a value whose quote never ends/);
+});
+
 test("whatever the file is, a set variable reads as it was set, and every other line is still there", () => {
   const line = fc.oneof(
     fc.stringMatching(/^[A-D]=[a-z "'#\\]{0,8}$/),
@@ -54,10 +58,25 @@ test("whatever the file is, a set variable reads as it was set, and every other 
   fc.assert(
     fc.property(fc.array(line), fc.constantFrom("\n", "\r\n"), fc.constantFrom("A", "Z"), (lines, eol, name) => {
       const text = lines.join(eol);
-      const before = readDotenv(text).variables;
-      const edited = editDotenv(text, { [name]: "value" });
+      const { variables: before, badLines } = readDotenv(text);
+      const edited = editOrFault(text, { [name]: "value" });
+      if (edited instanceof Error) {
+        // Only a quote that never ends is in the way, and whoever wrote it is told.
+        expect(edited.message).toContain("never ends");
+        expect(badLines.some((at) => /=\s*["']/.test(lines[at - 1] ?? ""))).toBe(true);
+        return;
+      }
       expect(readDotenv(edited).variables).toEqual({ ...before, [name]: "value" });
       if (!(name in before)) expect(edited.split(/\r?\n/)).toEqual(expect.arrayContaining(lines));
     }),
   );
 });
+
+function editOrFault(text: string, values: Readonly<Record<string, string>>): string | Error {
+  try {
+    return editDotenv(text, values);
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}

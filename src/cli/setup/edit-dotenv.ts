@@ -1,18 +1,24 @@
+import { isDeepStrictEqual } from "node:util";
 import { readDotenv } from "../../config/dotenv.ts";
 
 /**
  * Sets variables in the text of a `.env` file and leaves all else as it is: the last line that sets one is changed, or one
  * comes after the comment that shows it, or at the end. Values stand without quotes, which Docker would take for a part
- * of them. Throws where a value can't stand so.
+ * of them. Throws where a value can't stand so, and where another variable would be read in another way.
  */
 export function editDotenv(text: string, values: Readonly<Record<string, string>>): string {
   const eol = text.includes("\r\n") ? "\r\n" : "\n";
   let edited = text;
   for (const [name, value] of Object.entries(values)) {
-    edited = set(edited, name, value, eol);
-    if (readDotenv(edited).variables[name] !== value)
+    if (readDotenv(`${name}=${value}`).variables[name] !== value)
       throw new Error(
         `${name} can't stand in a .env file without quotes: it must be one line that begins with no quote and no #, and has no # after a space`,
+      );
+    const wanted = { ...readDotenv(edited).variables, [name]: value };
+    edited = set(edited, name, value, eol);
+    if (!isDeepStrictEqual(readDotenv(edited).variables, wanted))
+      throw new Error(
+        `${name} can't be set beside a value whose quote never ends, as other values would change: end that quote, or take its line away`,
       );
   }
   return edited;
