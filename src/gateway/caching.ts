@@ -143,16 +143,22 @@ export function createCaching(parts: CachingParts): Caching {
         return standIn(plan, stale, `upstream-${answer.status}`);
       }
       if (!validators || answer.status !== 304) return fetched(plan, call, answer);
-      if (isConfirmed(stale.entry, readKeptHeaders(answer.headers, clock.now())))
-        return confirmed(plan, call, stale, answer);
+      const now = clock.now();
+      if (isConfirmed(stale.entry, readKeptHeaders(answer.headers, now)))
+        return confirmed(plan, call, stale, answer, now);
       return fetched(plan, call, await forward(call, head));
     }
 
     /** What the upstream says is still true is given as if it had come now, and kept for as long as it says. */
-    async function confirmed(use: UsePlan, call: Call, { entry }: Judged, answer: Answer): Promise<Response> {
-      const now = clock.now();
+    async function confirmed(
+      use: UsePlan,
+      call: Call,
+      { entry }: Judged,
+      answer: Answer,
+      now: number,
+    ): Promise<Response> {
       const renewed = refresh(entry, readKeptHeaders(answer.headers, now), now);
-      const stored = keep(use, renewed);
+      const stored = keep(use, renewed, now);
       flight?.land(stored ? renewed : undefined);
       counts.misses += 1;
       const isKnown = isKnownTo(call.headers, renewed);
@@ -199,8 +205,9 @@ export function createCaching(parts: CachingParts): Caching {
         return { detail: "status" };
       const streamed = isStreamed(call, answer);
       if (streamed && !settings.streams) return { detail: "stream" };
-      const draft = draftEntry(call, answer, use.ttlSeconds, clock.now());
-      const lifetime = draft && findLifetime({ ...draft, body: nothing }, use.shared, clock.now());
+      const now = clock.now();
+      const draft = draftEntry(call, answer, use.ttlSeconds, now);
+      const lifetime = draft && findLifetime({ ...draft, body: nothing }, use.shared, now);
       if (!draft || lifetime === undefined) return { detail: "not-storable" };
       if (declaredSize(answer) > settings.maxObjectBytes) return { detail: "too-large" };
       if (body.kind === "stream") {
@@ -211,7 +218,7 @@ export function createCaching(parts: CachingParts): Caching {
       const bytes = body.kind === "whole" ? body.bytes.slice() : nothing;
       const entry = { ...draft, body: bytes };
       if (use.key.place.method === "POST" && !isSound(call, entry)) return { detail: "error" };
-      const stored = keep(use, entry);
+      const stored = keep(use, entry, now);
       flight?.land(stored ? entry : undefined);
       return { stored };
     }
@@ -230,7 +237,7 @@ export function createCaching(parts: CachingParts): Caching {
       const entry = streamed ? { ...draft, body, pieces, pauses } : { ...draft, body };
       const isModel = streamed || use.key.place.method === "POST";
       if (isModel && !isSound(call, entry)) return undefined;
-      return keep(use, entry) ? entry : undefined;
+      return keep(use, entry, clock.now()) ? entry : undefined;
     }
 
     async function passBy(
@@ -257,8 +264,8 @@ export function createCaching(parts: CachingParts): Caching {
   };
 
   /** Whether it is kept, as far as that is known at once. */
-  function keep({ key, shared }: UsePlan, entry: CacheEntry): boolean {
-    const lifetime = findLifetime(entry, shared, clock.now());
+  function keep({ key, shared }: UsePlan, entry: CacheEntry, now: number): boolean {
+    const lifetime = findLifetime(entry, shared, now);
     if (lifetime === undefined || entry.body.length > settings.maxObjectBytes) return false;
     const kept = store.keep(key, entry, lifetime);
     const count = (done: boolean) => {

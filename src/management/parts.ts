@@ -31,6 +31,8 @@ export type ManagementParts = {
   /** CIDRs whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly now: () => number;
+  /** Lets who guesses wait; a real sleep if nothing is said. */
+  readonly sleep?: (ms: number) => Promise<void>;
   /** Gets what nobody expected, with its cause, for the log. */
   readonly onFault: (error: unknown, requestId: string) => void;
 };

@@ -172,7 +172,8 @@ export function createProjectRoutes(
 
   async function write(items: readonly Project[]) {
     const spentBy = await projects.readSpent(items.flatMap(({ id, budgets }) => (budgets ? [id] : [])));
-    return items.map((project) => writeProject(project, spentBy(project.id), now()));
+    const at = now();
+    return items.map((project) => writeProject(project, spentBy(project.id), at));
   }
 
   async function writeOne(project: Project) {

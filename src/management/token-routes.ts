@@ -105,7 +105,8 @@ export function createTokenRoutes({ tokens, changes, now }: ManagementParts, rea
       const page = await tokens.list(filter, readPage(query));
       await readLog(c.var.actor, "token.list");
       const spentBy = await tokens.readSpent(page.items.flatMap(({ id, budgets }) => (budgets ? [id] : [])));
-      const items = page.items.map((token) => writeToken(token, { spent: spentBy(token.id), now: now() }));
+      const at = now();
+      const items = page.items.map((token) => writeToken(token, { spent: spentBy(token.id), now: at }));
       return answerList(c, query.format, items, { tokens: items, next_cursor: cursorOf(page) });
     })
     .openapi(create, async (c) => {
