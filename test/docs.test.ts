@@ -119,7 +119,7 @@ test("the README's own call is answered, and its record is where the README says
     stderr: "pipe",
   });
   try {
-    const mockUrl = /http:\/\/127\.0\.0\.1:\d+/.exec(await firstText(mock.stdout))?.[0] ?? "";
+    const mockUrl = await findText(mock.stdout, /http:\/\/127\.0\.0\.1:\d+(?=\s)/);
     await using weir = await startWeir({ env: { UPSTREAM_BASE_URL: mockUrl } });
     const call =
       blocks("README.md").find(({ language, text }) => language === "sh" && text.startsWith("curl"))?.text ?? "";
@@ -139,9 +139,17 @@ test("the README's own call is answered, and its record is where the README says
   }
 });
 
-async function firstText(stream: ReadableStream<Uint8Array>): Promise<string> {
+/** Reads until there is such a text, in however many parts it comes. */
+async function findText(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<string> {
   const reader = stream.getReader();
-  const { value } = await reader.read();
-  reader.releaseLock();
-  return new TextDecoder().decode(value);
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    text += decoder.decode(part.value, { stream: true });
+    const [found] = pattern.exec(text) ?? [];
+    if (found === undefined) continue;
+    reader.releaseLock();
+    return found;
+  }
+  throw new Error(`It doesn't say it, but: ${text}`);
 }

@@ -38,13 +38,16 @@ test("through kill -9 at any moment, every exchange that was recorded is in the 
   const script = join(directory, "child.ts");
   await Bun.write(script, child);
   const appended: string[] = [];
-  for (const [run, delay] of fc.sample(fc.integer({ min: 50, max: 400 }), { numRuns: 5, seed: 7 }).entries()) {
+  // More than five where a slow machine had hardly begun by then.
+  const delays = fc.sample(fc.integer({ min: 50, max: 400 }), { numRuns: 25, seed: 7 });
+  for (const [run, delay] of delays.entries()) {
+    if (run >= 5 && appended.length > 100) break;
     const process = Bun.spawn([globalThis.process.execPath, script, directory, `run${run}`], {
       stdout: "pipe",
       stderr: "inherit",
     });
     const output = new Response(process.stdout).text();
-    await Bun.sleep(delay);
+    await Bun.sleep(delay * Math.ceil((run + 1) / 5));
     process.kill("SIGKILL");
     appended.push(...(await output).split("\n").filter((line) => line !== ""));
   }
@@ -64,7 +67,7 @@ test("through kill -9 at any moment, every exchange that was recorded is in the 
   expect(once.size).toBe(written.length);
   expect(appended.filter((id) => !once.has(id))).toEqual([]);
   expect({ received, delivered }).toEqual({ received: written.length, delivered: written.length });
-}, 30_000);
+}, 60_000);
 
 function readLog(directory: string): string[] {
   return readdirSync(directory).flatMap((name) =>

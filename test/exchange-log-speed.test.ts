@@ -10,6 +10,8 @@ import { onEachDatabase, type Place } from "./storage.ts";
 /** `WEIR_LONG=1` is the long form, whose figures count: over a million exchanges of 30 days. */
 const isLong = process.env["WEIR_LONG"] === "1";
 const count = isLong ? 1_000_000 : 20_000;
+/** The short form runs beside other tests, on any machine: it finds what is much slower. */
+const patience = isLong ? 1 : 3;
 
 const hourMs = 3_600_000;
 const days30 = 30 * 24 * hourMs;
@@ -50,7 +52,7 @@ const limits: Readonly<Record<string, number>> = {
 };
 
 onEachDatabase((test, makePlace, driver) => {
-  test(`a page of ${count} exchanges takes less than 100 ms, and an overview of 30 days less than 200`, async () => {
+  test(`a page of ${count} exchanges takes less than ${100 * patience} ms, and an overview of 30 days less than ${200 * patience}`, async () => {
     await using place = await makePlace();
     await fill(place);
     await using log = await openAnswers(place);
@@ -70,7 +72,7 @@ onEachDatabase((test, makePlace, driver) => {
       await measure(`list by ${name}`, { kind: "list", filter, page: { limit: 100 } });
     for (const [name, groupBy] of Object.entries(groups))
       await measure(`usage by ${name}`, { kind: "usage", query: { from: start, to: start + days30, groupBy } });
-    const slow = Object.entries(figures).filter(([name, time]) => time > (limits[name] ?? 100));
+    const slow = Object.entries(figures).filter(([name, time]) => time > (limits[name] ?? 100) * patience);
     expect(slow).toEqual([]);
   }, 300_000);
 });

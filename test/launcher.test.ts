@@ -121,6 +121,7 @@ testWithNode(
 );
 
 testWithNode("tests install what only development needs as well", async () => {
+  await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
   await launch("run.mjs", ["--print", "1"]);
   await launch("run.mjs", ["--print", "1"]);
   expect(await npmLog()).toBe("ci --omit=dev --loglevel=error\nci --include=dev --loglevel=error\n");
@@ -129,6 +130,7 @@ testWithNode("tests install what only development needs as well", async () => {
 testWithNode(
   "a package of another version than the lock file's is installed anew, and where that fails it says so",
   async () => {
+    await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
     const installed = join(clone.path, "node_modules/.package-lock.json");
     const kept = await Bun.file(installed).text();
     await writeFile(installed, kept.replace("1.0.0", "0.9.0"));

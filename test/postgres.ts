@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
+import { findFreePort } from "./free-port.ts";
 
 /** What `needs` says where there is none. */
 export const whatPostgresNeeds = "PostgreSQL (initdb and postgres, or a server's URL in WEIR_TEST_POSTGRES)";
@@ -123,13 +123,4 @@ function findUser(): readonly string[] | undefined {
   const [runuser, setpriv] = [Bun.which("runuser"), Bun.which("setpriv")];
   if (runuser !== null) return [runuser, "-u", user, "--"];
   return setpriv === null ? undefined : [setpriv, `--reuid=${user}`, `--regid=${user}`, "--clear-groups"];
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("There is no free port");
-  return address.port;
 }

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { findFreePort } from "./free-port.ts";
 
 /** What `needs` says where there is none. */
 export const whatRedisNeeds = "Redis (redis-server)";
@@ -86,13 +86,4 @@ async function waitForAnswer(port: number): Promise<void> {
       await Bun.sleep(10);
     }
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("There is no free port");
-  return address.port;
 }

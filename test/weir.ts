@@ -61,7 +61,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       child.kill("SIGKILL");
       return `Weir does not listen:\n${output()}`;
     },
-    20_000,
+    30_000,
   );
   const records = () => readRecords(join(dataDir, "exchanges.jsonl"));
   const stop = (signal: NodeJS.Signals = "SIGTERM") => {
@@ -80,7 +80,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
     signal: (signal) => child.kill(signal),
     kill: () => stop("SIGKILL"),
     records,
-    waitForRecord: (matches, limitMs = 5000) =>
+    waitForRecord: (matches, limitMs = 20_000) =>
       waitFor(
         async () => (await records()).find(matches),
         () => `No such record; the last line said:\n${lines.at(-1)}`,
@@ -97,7 +97,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
 /** Starts `weir` with what it can't run with, and gives how it ended. */
 export async function runWeir(options: WeirOptions): Promise<{ code: number; stdout: string; stderr: string }> {
   const { child, lines, errors, directory } = await spawn(options);
-  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 25_000);
   const code = await child.exited;
   clearTimeout(timer);
   await rm(directory, { recursive: true, force: true });
@@ -108,7 +108,7 @@ export async function runWeir(options: WeirOptions): Promise<{ code: number; std
 export async function waitFor<T>(
   find: () => T | undefined | Promise<T | undefined>,
   complaint: string | (() => string),
-  limitMs = 5000,
+  limitMs = 20_000,
 ): Promise<T> {
   const until = performance.now() + limitMs;
   for (;;) {

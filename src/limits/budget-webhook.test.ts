@@ -68,7 +68,7 @@ async function openReceiver(place: Place, answer: (sent: Sent, count: number) =>
 }
 
 async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 20_000;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error("It did not happen");
     await Bun.sleep(10);

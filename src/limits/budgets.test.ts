@@ -99,7 +99,7 @@ const isTicket = (answer: BudgetTicket | Refusal): answer is BudgetTicket => !(a
 
 /** Waits for what happens by itself. */
 async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + 5_000;
+  const end = performance.now() + 20_000;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error("It did not happen");
     await Bun.sleep(20);

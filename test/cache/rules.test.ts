@@ -16,7 +16,7 @@ beforeAll(async () => {
       yaml: "cache: { rules: [{ path: /v1/shared/*, shared: true, ttl: 1h }, { path: /v1/ruled, methods: [GET], ttl: 1h }] }",
     }),
   );
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   for (const one of opened) await one[Symbol.asyncDispose]();
 });
@@ -44,7 +44,7 @@ const withEtag =
 test("an answer that says for how long it holds is asked for once, and a hit is told in every way", async () => {
   const target = path();
   const script = answering([
-    ["cache-control", "public, max-age=2"],
+    ["cache-control", "public, max-age=5"],
     ["etag", '"one"'],
     ["x-request-id", "of-the-first"],
     ["set-cookie", "session=of-the-first"],
@@ -61,11 +61,11 @@ test("an answer that says for how long it holds is asked for once, and a hit is 
   expect(second.seen).toEqual([]);
   expect(second.answer.text).toBe(first.answer.text);
   expect(wordOf(second)).toBe("hit");
-  expect(second.answer.header("cache-status")).toMatch(/^weir; hit; ttl=[012]$/);
+  expect(second.answer.header("cache-status")).toMatch(/^weir; hit; ttl=[0-5]$/);
   expect(second.answer.header("x-proxy-cache")).toBe("hit");
   expect(second.answer.header("x-proxy-cache-key")).toMatch(/^[0-9a-f]{32}$/);
   expect(second.answer.header("x-proxy-cache-key")).toBe(first.answer.header("x-proxy-cache-key") ?? "");
-  expect(second.answer.header("age")).toMatch(/^[01]$/);
+  expect(second.answer.header("age")).toMatch(/^[0-4]$/);
   expect(second.answer.header("access-control-allow-origin")).toBe("*");
   expect(second.answer.header("set-cookie")).toBeUndefined();
   expect(second.answer.header("x-ratelimit-remaining-requests")).toBeUndefined();
@@ -79,7 +79,7 @@ test("an answer that says for how long it holds is asked for once, and a hit is 
     "conditional-hit",
     "hit",
   ]);
-  await Bun.sleep(2100);
+  await Bun.sleep(5100);
   const late = await ask();
   expect(late.seen.length).toBe(1);
   expect(wordOf(late)).toBe("miss");
@@ -88,7 +88,7 @@ test("an answer that says for how long it holds is asked for once, and a hit is 
     "Hits are not counted",
   );
   expect((await stage().control.findToken(id)).request_count).toBe(2);
-}, 15_000);
+}, 60_000);
 
 test("a GET that says nothing, and one that forbids it, is never kept", async () => {
   for (const header of [undefined, "no-store", "private, max-age=60", "max-age=0"]) {

@@ -1,11 +1,21 @@
 import { expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAudited, readAuditLines, readSeqs, upTo } from "../../src/storage/audit-test-support.ts";
 import { needs } from "../needs.ts";
 import { createDatabase, findPostgres, whatPostgresNeeds } from "../postgres.ts";
+import { waitFor } from "../weir.ts";
 import { startWriter, type WriterOptions } from "./audit-writer.ts";
 import { containing, makeHome } from "./program.ts";
 
@@ -31,6 +41,19 @@ async function write(options: WriterOptions): Promise<readonly string[]> {
   return said.split("\n").slice(0, -1);
 }
 
+/** Kills a process that writes so long after it has said three entries, however long it took to start; gives all that it said. */
+async function killAfter(writer: ReturnType<typeof startWriter>, ms: number): Promise<readonly string[]> {
+  const decoder = new TextDecoder();
+  let said = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  for await (const bytes of writer.stdout) {
+    said += decoder.decode(bytes, { stream: true });
+    if (said.split("\n").length > 3) timer ??= setTimeout(() => writer.kill("SIGKILL"), ms);
+  }
+  await writer.exited;
+  return said.split("\n").slice(0, -1);
+}
+
 test("an audit that nobody touched is right, for people and as JSON", async () => {
   await using home = await makeAudited(12);
   expect(await home.verify()).toEqual({
@@ -50,7 +73,7 @@ test("an audit that nobody touched is right, for people and as JSON", async () =
   const before = readFileSync(home.path, "utf8");
   await home.verify("--file", "data/audit.log");
   expect(readFileSync(home.path, "utf8")).toBe(before);
-}, 20_000);
+}, 30_000);
 
 test("what was done to the file is found, and the first broken entry named", async () => {
   await using home = await makeAudited(9);
@@ -92,7 +115,7 @@ test("what was done to the file is found, and the first broken entry named", asy
     ].join("\n"),
     stderr: "",
   });
-}, 20_000);
+}, 30_000);
 
 test("what was done to the database is found there, and beside its copy", async () => {
   await using home = await makeAudited(9);
@@ -119,7 +142,7 @@ test("what was done to the database is found there, and beside its copy", async 
     1,
     "broken  database: entry 2 was changed or is missing; 1 entry is right before it",
   ]);
-}, 20_000);
+}, 30_000);
 
 test("of files that were moved away the oldest may be elsewhere", async () => {
   await using home = await makeAudited(60, { maxFileBytes: 4000 });
@@ -135,7 +158,7 @@ test("of files that were moved away the oldest may be elsewhere", async () => {
   expect((await home.verify("--file", "data/archived")).stdout).toMatch(
     /^ok {6}data\/archived: \d+ entries are right, 1 to /,
   );
-}, 20_000);
+}, 30_000);
 
 test("what can't be looked through is said: nothing there, a mistake in the options, a database that can't be reached", async () => {
   await using home = await makeHome();
@@ -163,7 +186,7 @@ test("what can't be looked through is said: nothing there, a mistake in the opti
   await home.write("data/weir.db", "this is no database, however long one reads in it".repeat(100));
   expect((await run([]))[0]).toBe(1);
   expect(statSync(join(home.path, "data")).isDirectory()).toBe(true);
-}, 20_000);
+}, 30_000);
 
 /** The databases that the audit may be in. */
 const databases = [
@@ -196,7 +219,7 @@ for (const [name, isThere] of databases) {
       const verified = await home.weir(["audit", "verify"], { DATA_DIR: home.path, ...database.env });
       expect([verified.code, verified.stdout]).toEqual([0, containing("300 entries are right, 1 to 300, in ")]);
     },
-    30_000,
+    60_000,
   );
 
   onDatabase(
@@ -218,7 +241,7 @@ for (const [name, isThere] of databases) {
       await write({ ...options, count: 0 });
       expect(readSeqs(path)).toEqual(upTo(20));
     },
-    20_000,
+    30_000,
   );
 
   onDatabase(
@@ -230,11 +253,7 @@ for (const [name, isThere] of databases) {
       const said: string[] = [];
       for (const afterMs of [1, 20, 45, 80]) {
         const writers = [startWriter(options), startWriter(options)];
-        const texts = writers.map((writer) => writer.stdout.text());
-        await Bun.sleep(400 + afterMs);
-        for (const writer of writers) writer.kill("SIGKILL");
-        await Promise.all(writers.map((writer) => writer.exited));
-        for (const text of await Promise.all(texts)) said.push(...text.split("\n").slice(0, -1));
+        said.push(...(await Promise.all(writers.map((writer) => killAfter(writer, afterMs)))).flat());
       }
       await write({ ...options, count: 0 });
       const path = join(home.path, "audit.log");
@@ -249,7 +268,7 @@ for (const [name, isThere] of databases) {
         containing(`${lines.length.toLocaleString("en-US")} entries are right, 1 to`),
       ]);
     },
-    30_000,
+    60_000,
   );
 }
 
@@ -260,11 +279,7 @@ test("a chain in files of several processes is gone on with after kill -9, and e
   const said: string[] = [];
   for (let time = 0; time < 3; time += 1) {
     const writer = startWriter({ folder, inDatabase: false, maxFileBytes: 5000 });
-    const text = writer.stdout.text();
-    await Bun.sleep(400 + 17 * time);
-    writer.kill("SIGKILL");
-    await writer.exited;
-    said.push(...(await text).split("\n").slice(0, -1));
+    said.push(...(await killAfter(writer, 50 + 17 * time)));
   }
   const path = join(folder, "audit.log");
   const lines = readAuditLines(path);
@@ -286,7 +301,7 @@ test("a chain in files of several processes is gone on with after kill -9, and e
     containing("ok      data/audit.log: "),
     "",
   ]);
-}, 30_000);
+}, 60_000);
 
 const canMount = process.getuid?.() === 0 && process.platform === "linux" && Bun.which("mount") !== null;
 const withSmallDisk = needs("root on Linux, to make a small disk", canMount);
@@ -324,17 +339,18 @@ withSmallDisk(
     const path = join(disk.path, "audit.log");
     await using audited = await openAudited(home.path, { path, times: { delay: 1, retry: 20 } });
     await audited.note(5);
-    await Bun.sleep(50);
+    await waitFor(() => existsSync(path) && readAuditLines(path).length === 5, "There is no copy");
     disk.fill();
     await audited.note(100);
+    await waitFor(() => audited.troubles.length > 0, "Nothing is told");
     await Bun.sleep(100);
     expect(audited.troubles).toEqual([containing("ENOSPC")]);
     expect(readFileSync(path, "utf8")).toEndWith("}\n");
     disk.free();
-    await Bun.sleep(200);
+    await waitFor(() => readSeqs(path).length >= 105, "The copy stays behind");
     expect(readSeqs(path)).toEqual(upTo(105));
   },
-  20_000,
+  30_000,
 );
 
 withSmallDisk(
@@ -360,5 +376,5 @@ withSmallDisk(
     await audited.note(1);
     expect(readSeqs(path)).toEqual(upTo(noted + 1));
   },
-  20_000,
+  30_000,
 );

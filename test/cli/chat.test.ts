@@ -17,7 +17,7 @@ beforeAll(async () => {
     env: { ...allAt(mock.url), ...operatorKeys, PROXY_API_KEY: gateKey },
     files: { "weir.yaml": `providers: { second: { base_url: "${mock.url}", dialect: anthropic, key: k } }` },
   });
-}, 30_000);
+}, 60_000);
 
 afterAll(async () => {
   await weir[Symbol.asyncDispose]();
@@ -43,7 +43,7 @@ test("one message is answered by each provider, found by the model's name, with 
     const record = await weir.waitForRecord((exchange) => exchange.model === model);
     expect(record).toMatchObject({ path, outcome: "answered", attribution: { session: matching(/^chat-/) } });
   }
-}, 30_000);
+}, 60_000);
 
 test("the usual of each setting can be changed, and the older name works", async () => {
   const options = ["--max-tokens", "7", "--temperature", "0.3", "--system", "Be brief."];
@@ -62,7 +62,7 @@ test("the usual of each setting can be changed, and the older name works", async
   const args = ["openai", "chat", "--proxy", `${weir.url}/v1/`, "--stream", "hello"];
   const older = await home.weir(args, { WEIR_TOKEN: gateKey });
   expect([older.code, older.stdout]).toEqual([0, matching(/^You said "hello"/)]);
-}, 20_000);
+}, 30_000);
 
 test("a message on the standard input may be long and have many lines, and a token may come before it", async () => {
   const message = `first\n${"x".repeat(200_000)}\nlast`;
@@ -76,7 +76,7 @@ test("a message on the standard input may be long and have many lines, and a tok
   expect([withToken.code, withToken.stderr, withToken.stdout]).toEqual([0, "", matching(/^You said "hello"/)]);
   const open = await chat(["--token", gateKey, "hello"], {});
   expect([open.code, open.stderr]).toEqual([0, matching(/^warning: the value of --token stands in the arguments/)]);
-}, 20_000);
+}, 30_000);
 
 test("whoever reads slowly gets the answer whole", async () => {
   const message = "x".repeat(200_000);
@@ -95,7 +95,7 @@ test("whoever reads slowly gets the answer whole", async () => {
     await Bun.sleep(50);
   }
   expect([await child.exited, heard > message.length, end]).toEqual([0, true, matching(/last/)]);
-}, 20_000);
+}, 30_000);
 
 test("a provider of the configuration file speaks its dialect where the configuration is at hand", async () => {
   await using other = await makeHome({
@@ -132,7 +132,7 @@ test("what goes wrong is said on standard error, with an exit code of its own", 
     [],
   ])
     expect([args, (await chat(args)).code]).toEqual([args, 2]);
-}, 30_000);
+}, 60_000);
 
 test("Ctrl-C stops an answer", async () => {
   const child = Bun.spawn([...home.command("chat", "--url", weir.url, "--model", "mock-chunks-500-20", "hello")], {
@@ -149,7 +149,7 @@ test("Ctrl-C stops an answer", async () => {
   expect(await child.stderr.text()).toBe("");
   const record = await weir.waitForRecord(({ model }) => model === "mock-chunks-500-20");
   expect(record.outcome).toBe("aborted");
-}, 15_000);
+}, 30_000);
 
 test("on a terminal it is a conversation that remembers, whose answers can be stopped, and that is left by Ctrl-C twice", async () => {
   using terminal = openTerminal(home, ["chat", "--url", weir.url, "--model", "mock-chunks-500-20"], {
@@ -171,7 +171,7 @@ test("on a terminal it is a conversation that remembers, whose answers can be st
   const long = await weir.waitForRecord((exchange) => JSON.stringify(exchange).includes("y".repeat(6000)));
   expect(JSON.stringify(long)).toContain("first question");
   expect(long.outcome).toBe("aborted");
-}, 30_000);
+}, 60_000);
 
 test("at the prompt, Ctrl-C once says how to leave, and Ctrl-D leaves", async () => {
   using terminal = openTerminal(home, ["chat", "--url", weir.url], { PROXY_TOKEN: gateKey });
@@ -182,4 +182,4 @@ test("at the prompt, Ctrl-C once says how to leave, and Ctrl-D leaves", async ()
   await terminal.see(/You said "whole"[^]*> /);
   terminal.type(keys.end);
   expect(await terminal.exited).toBe(0);
-}, 20_000);
+}, 30_000);

@@ -25,7 +25,7 @@ function endProcess(pid: number, signal: NodeJS.Signals = "SIGKILL"): boolean {
 
 async function findUrl(home: Home): Promise<string> {
   return (
-    /"url":"([^"]+)"[^\n]*"listening"\}\n$/.exec(await readFile(join(home.path, "data/weir.log"), "utf8"))?.[1] ?? ""
+    /"url":"([^"]+)"[^\n]*"listening"\}\n/.exec(await readFile(join(home.path, "data/weir.log"), "utf8"))?.[1] ?? ""
   );
 }
 

@@ -17,4 +17,4 @@ test("a mistake in the options ends with where the help of that very command is"
     expect([args, code]).toEqual([args, 2]);
     expect(stderr).toEndWith(`\nRun ${words} --help to see what there is.\n`);
   }
-}, 30_000);
+}, 60_000);

@@ -7,9 +7,11 @@ import { startWeir, waitFor } from "../weir.ts";
 /** Niceness by the thread's name (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
 async function readNiceness(pid: number): Promise<ReadonlyMap<string, number>> {
   const tasks = `/proc/${pid}/task`;
-  const stats = await Promise.all((await readdir(tasks)).map((id) => readFile(`${tasks}/${id}/stat`, "utf8")));
+  // A thread may have ended meanwhile.
+  const read = (id: string) => readFile(`${tasks}/${id}/stat`, "utf8").catch(() => "");
+  const stats = await Promise.all((await readdir(tasks)).map(read));
   return new Map(
-    stats.map((stat) => {
+    stats.filter(Boolean).map((stat) => {
       const nameEnd = stat.lastIndexOf(")");
       const niceness = stat.slice(nameEnd + 2).split(" ")[16];
       return [stat.slice(stat.indexOf("(") + 1, nameEnd), Number(niceness)];

@@ -1,5 +1,3 @@
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import type { ChildResult } from "../runtime-contract/child.ts";
 import { waitFor } from "../weir.ts";
 import type { Home } from "./program.ts";
@@ -57,7 +55,7 @@ export function openTerminal(home: Home, args: readonly string[], env: Env = {})
           return rest.slice(0, match.index + match[0].length);
         },
         () => `The screen doesn't show ${pattern} after what was seen:\n${JSON.stringify(shown.slice(seen))}`,
-        10_000,
+        20_000,
       ),
     type: (text) => void child.terminal?.write(text),
     shown: () => shown,
@@ -84,15 +82,6 @@ export function allAt(url: string): Env {
   return { UPSTREAM_BASE_URL: url, ANTHROPIC_BASE_URL: url, GEMINI_BASE_URL: url };
 }
 
-/** A port that nothing listens on. */
-export async function findPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => void server.close(() => done()));
-  return port;
-}
-
 async function serve(home: Home, args: readonly string[], env: Env, pattern: RegExp): Promise<Served> {
   const child = Bun.spawn([...home.command(...args)], {
     cwd: home.path,
@@ -111,7 +100,7 @@ async function serve(home: Home, args: readonly string[], env: Env, pattern: Reg
   const url = await waitFor(
     () => pattern.exec(output)?.[1],
     () => `weir ${args.join(" ")} doesn't listen:\n${output}`,
-    15_000,
+    25_000,
   );
   return {
     url,

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findFreePort } from "../free-port.ts";
 import { startWeir, type Weir } from "../weir.ts";
-import { allAt, findPort, keys, openTerminal, pipe, serveGateway } from "./interact.ts";
+import { allAt, keys, openTerminal, pipe, serveGateway } from "./interact.ts";
 import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
 
 const managementToken = "management-0123456789-abcdefghijkl";
@@ -18,7 +19,7 @@ beforeAll(async () => {
     env: { MANAGEMENT_TOKEN: managementToken, ...allAt("http://127.0.0.1:1") },
     files: { "weir.yaml": 'providers: { groq: { base_url: "http://127.0.0.1:1", dialect: openai } }' },
   });
-}, 20_000);
+}, 30_000);
 
 afterAll(async () => {
   await weir[Symbol.asyncDispose]();
@@ -67,7 +68,7 @@ test("people get tables and facts, and call projects by their names", async () =
   expect(await read("token", "list", "--project", "search team")).toMatch(
     /^id +token +name +state +requests +expires +last used\n\S{36} +sk-weir-\.\.\.\w{4} +ci +active +0 of 10 +\S+Z +never\n$/,
   );
-}, 30_000);
+}, 60_000);
 
 test("limits and budgets are said, shown with what is left, and taken away", async () => {
   const bounds = [
@@ -111,7 +112,7 @@ test("limits and budgets are said, shown with what is left, and taken away", asy
     matching(/one entry for each period/),
   ]);
   expect((await run("token", "update", id, "--concurrent", "-1")).code).toBe(2);
-}, 30_000);
+}, 60_000);
 
 test("what can be said of a token is said, stays, and can be taken away", async () => {
   await readJson("project", "create", "--name", "tokens");
@@ -149,7 +150,7 @@ test("what can be said of a token is said, stays, and can be taken away", async 
   expect(await readJson("token", "update", id, "--activate")).toMatchObject({ is_active: true });
   expect(await readJson("token", "update", id, "--deactivate")).toMatchObject({ is_active: false });
   expect(await readJson("token", "list", "--project-id", "tokens", "--active-only")).toMatchObject({ tokens: [] });
-}, 30_000);
+}, 60_000);
 
 test("all tokens of a project are revoked where somebody says so", async () => {
   await readJson("project", "create", "--name", "revoking");
@@ -164,7 +165,7 @@ test("all tokens of a project are revoked where somebody says so", async () => {
     already_revoked_count: 2,
     total_tokens: 2,
   });
-}, 20_000);
+}, 30_000);
 
 test("a list goes on where it ended, or to its end", async () => {
   const headers = { authorization: `Bearer ${managementToken}`, "content-type": "application/json" };
@@ -184,7 +185,7 @@ test("a list goes on where it ended, or to its end", async () => {
     `\n\nThere are more: --cursor ${cursor}, or --all\n`,
   );
   expect(await read("project", "get", "page 1")).toMatch(/\nname +page 1\n/);
-}, 30_000);
+}, 60_000);
 
 test("keys come from the standard input in the order of the options, and are never printed", async () => {
   const secrets = ["token", "groq", "openai", "gemini"].map((name) => `sk-canary-${name}-0123456789`);
@@ -207,7 +208,7 @@ test("keys come from the standard input in the order of the options, and are nev
 
   const removed = await readJson("project", "update", "by stdin", "--remove-key", "groq", "--remove-key", "gemini");
   expect(Object.keys(removed["provider_keys"] as object).toSorted()).toEqual(["anthropic", "openai"]);
-}, 30_000);
+}, 60_000);
 
 test("secrets in the arguments are warned of once and shown nowhere", async () => {
   const secret = "sk-canary-open-0123456789";
@@ -230,7 +231,7 @@ test("secrets in the arguments are warned of once and shown nowhere", async () =
       false,
     ]);
   }
-}, 20_000);
+}, 30_000);
 
 test("a token's text, or a key, is taken for no name and sent nowhere", async () => {
   using upstream = openUpstream();
@@ -245,7 +246,7 @@ test("a token's text, or a key, is taken for no name and sent nowhere", async ()
     expect([args, code, stderr.includes("canary")]).toEqual([args, 2, false]);
   }
   expect(upstream.seen).toEqual([]);
-}, 20_000);
+}, 30_000);
 
 test("nothing is deleted, and what to do instead is said", async () => {
   const [code, stderr] = await fail("project", "delete", "search");
@@ -269,7 +270,7 @@ test("the audit, the providers, the configuration and the cache are asked for", 
   expect(await fail("cache", "purge", "--all")).toEqual([1, matching(/caching is disabled/)]);
   for (const args of [[], ["--all", "--prefix", "/v1"], ["--prefix", "/v1", "--method", "GET"]])
     expect(await fail("cache", "purge", ...args)).toEqual([2, matching(/Give one of|goes with --url/)]);
-}, 30_000);
+}, 60_000);
 
 test("mistakes in the options end with 2 before anything is asked", async () => {
   for (const args of [
@@ -290,7 +291,7 @@ test("mistakes in the options end with 2 before anything is asked", async () => 
     ["--manage-api-base-url", "nowhere", "project", "list"],
   ])
     expect([args, (await run(...args)).code]).toEqual([args, 2]);
-}, 30_000);
+}, 60_000);
 
 test("where no gateway of that kind is, the exit code is 3 and it says what to check", async () => {
   const nobody = await home.weir(["manage", "project", "list"], {
@@ -318,7 +319,7 @@ test("where no gateway of that kind is, the exit code is 3 and it says what to c
   expect(stranger.seen).toHaveLength(seen);
   const proxy = { HTTP_PROXY: "http://127.0.0.1:1" };
   expect((await home.weir(["manage", "project", "list"], { ...env(), ...proxy })).code).toBe(0);
-}, 20_000);
+}, 30_000);
 
 test("a wrong token is refused, and the message says where it came from", async () => {
   const { code, stderr } = await home.weir(["manage", "project", "list"], {
@@ -337,7 +338,7 @@ test("beside a gateway nothing has to be said: its address and its token are fou
   const nothing = await mine.weir(["manage", "project", "list"]);
   expect([nothing.code, nothing.stderr]).toEqual([2, containing("management-token can't be read (ENOENT)")]);
 
-  await mine.write(".env", `PORT=0\nMANAGEMENT_LISTEN_ADDR=127.0.0.1:${await findPort()}\n`);
+  await mine.write(".env", `PORT=0\nMANAGEMENT_LISTEN_ADDR=127.0.0.1:${await findFreePort()}\n`);
   await using gateway = await serveGateway(mine);
   const { code, stdout, stderr } = await mine.weir(["manage", "project", "create", "--name", "near", "--json"]);
   expect([code, stderr, JSON.parse(stdout)]).toEqual([0, "", expect.objectContaining({ name: "near" })]);
@@ -346,4 +347,4 @@ test("beside a gateway nothing has to be said: its address and its token are fou
     MANAGEMENT_TOKEN: token,
   });
   expect([main.code, main.stderr]).toEqual([3, containing("MANAGEMENT_LISTEN_ADDR")]);
-}, 20_000);
+}, 30_000);

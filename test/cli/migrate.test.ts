@@ -141,7 +141,7 @@ onEachDatabase((it, makePlace, driver) => {
     if (driver === "sqlite") await rm(logPathOf(place));
     expect(await ask(home, without, "migrate", "up")).toEqual({ control: { applied: everyStep, version: latest } });
     if (driver === "sqlite") expect(existsSync(logPathOf(place))).toBe(false);
-  }, 30_000);
+  }, 60_000);
 
   it("of five programs that migrate at once, one does it and all succeed", async () => {
     await using place = await makePlace();
@@ -155,7 +155,7 @@ onEachDatabase((it, makePlace, driver) => {
       const applied = done.map((each) => (each as Record<string, { applied: readonly string[] }>)[member]?.applied);
       expect(applied.filter((names) => names?.length !== 0)).toEqual([steps]);
     }
-  }, 30_000);
+  }, 60_000);
 
   it("a step that would take something with it asks first", async () => {
     await using place = await makePlace();
@@ -179,7 +179,7 @@ onEachDatabase((it, makePlace, driver) => {
       control: { reverted: [latest] },
     });
     expect(await ask(home, env, "migrate", "status")).toMatchObject({ exchange_log: { version: latestOfLog } });
-  }, 30_000);
+  }, 60_000);
 
   it("a log of a newer version is refused with what to do, before anything else is done", async () => {
     await using place = await makePlace();
@@ -204,7 +204,7 @@ onEachDatabase((it, makePlace, driver) => {
     // One that only adds to it is no hindrance.
     await sql`update ${sql.table(table)} set name = '9999-later' where name = '9999-later!'`.execute(log.db);
     expect(await ask(home, env, "migrate", "up")).toMatchObject({ exchange_log: { applied: [] } });
-  }, 30_000);
+  }, 60_000);
 
   it("secrets are sealed once, counted, and sealed anew with another key; tokens and keys stay", async () => {
     await using place = await makePlace();
@@ -257,7 +257,7 @@ onEachDatabase((it, makePlace, driver) => {
       unreadable: [{ project_id: projectId, provider: "gemini" }],
     });
     expect(partly.stderr).toStartWith(`The gemini key of the project ${projectId} was sealed with a key that is not`);
-  }, 30_000);
+  }, 60_000);
 
   it("secrets of a database without the schema, or that isn't there, are not looked for", async () => {
     await using place = await makePlace();
@@ -268,7 +268,7 @@ onEachDatabase((it, makePlace, driver) => {
       expect([code, fault]).toEqual([1, containing(driver === "sqlite" ? "isn't there" : 'run "weir migrate up"')]);
     }
     if (place.config.driver === "sqlite") expect(existsSync(place.config.path)).toBe(false);
-  }, 20_000);
+  }, 30_000);
 
   it("with AUDIT_STORE_IN_DB=false, what was sealed is told to the file", async () => {
     await using place = await makePlace();
@@ -281,7 +281,7 @@ onEachDatabase((it, makePlace, driver) => {
     expect(lines).toEqual([containing("encryption.seal")]);
     const { audit } = await place.openStores({ keys: [makeKey(1)] });
     expect((await audit.list({ actor: "cli" }, { limit: 9 })).items).toEqual([]);
-  }, 20_000);
+  }, 30_000);
 });
 
 test("an SQLite file of another program, and one that is none, are failures in words", async () => {
@@ -307,7 +307,7 @@ testOnPostgres(
       exchange_log: { applied: everyExchangeStep },
     });
   },
-  20_000,
+  30_000,
 );
 
 test("a database that can't be reached is a 3, and no secret of its URL is ever printed", async () => {
@@ -351,7 +351,7 @@ test("mistakes in the options are usage errors, and every command has help with 
     expect([args, (await failing(home, {}, ...args))[0]]).toEqual([args, 2]);
   for (const args of [["migrate"], ["db", "copy"]])
     expect((await home.weir([...args, "--help"])).stdout).toMatch(/\n {2}\$ .*weir [^]*exit code/);
-}, 30_000);
+}, 60_000);
 
 test("one SQLite database is copied to another with its exchange log, and the source stays as it was", async () => {
   await using from = await makeSqlitePlace();
@@ -381,7 +381,7 @@ test("one SQLite database is copied to another with its exchange log, and the so
   const status = await ask(home, { DATABASE_PATH: to, DATA_DIR: join(home.path, "new") }, "migrate", "status");
   expect(status).toMatchObject({ control: { version: latest }, exchange_log: { version: latestOfLog } });
   expect(text).toStartWith("sk-weir-");
-}, 30_000);
+}, 60_000);
 
 test("where the target holds exchanges nothing is copied at all, unless what is managed is asked for alone", async () => {
   await using from = await makeSqlitePlace();
@@ -398,7 +398,7 @@ test("where the target holds exchanges nothing is copied at all, unless what is 
   ]);
   expect(existsSync(target)).toBe(false);
   expect(Object.keys((await ask(home, {}, ...both, "--only", "control")) as object)).toEqual(["control"]);
-}, 20_000);
+}, 30_000);
 
 test("the exchange log alone is copied from its own file, and each file is told from the other", async () => {
   await using from = await makeSqlitePlace();
@@ -422,7 +422,7 @@ test("the exchange log alone is copied from its own file, and each file is told 
   const beside = join(from.folder, "other.db");
   const kept = await home.weir(copy("--from", path, "--to", beside));
   expect([kept.code, kept.stderr]).toEqual([0, containing("goes on being used")]);
-}, 30_000);
+}, 60_000);
 
 test("where the log can't be copied after all, it is said how to go on", async () => {
   await using from = await makeSqlitePlace();
@@ -442,7 +442,7 @@ test("where the log can't be copied after all, it is said how to go on", async (
   const { code, stdout, stderr } = await home.weir(["db", "copy", "--from", path, "--to", "new/weir.db"]);
   expect([code, stdout]).toEqual([1, containing("Copied to new/weir.db and compared")]);
   expect(stderr).toContain(`copy it alone: --only exchanges, with --from ${logPathOf(from)} and --to new/exchanges.db`);
-}, 20_000);
+}, 30_000);
 
 testOnPostgres(
   "SQLite is copied to PostgreSQL and back with the exchange log, and a token works in all of them",
@@ -478,7 +478,7 @@ testOnPostgres(
       containing("target's exchange log is not empty"),
     ]);
   },
-  40_000,
+  90_000,
 );
 
 test("a broken chain is copied with a warning", async () => {

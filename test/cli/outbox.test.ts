@@ -74,7 +74,7 @@ test("beside a running server, dead letters are counted, listed, tried again and
 
   const purged = await home.weir(["outbox", "purge", "--yes"], { DATA_DIR: weir.dataDir });
   expect([purged.code, purged.stdout]).toEqual([0, "There are no dead letters.\n"]);
-}, 20_000);
+}, 30_000);
 
 test("people get tables, and nothing is forgotten unless they say so", async () => {
   await using home = await makeHome();
@@ -99,7 +99,7 @@ test("people get tables, and nothing is forgotten unless they say so", async () 
     "1 dead letter forgotten.\n",
   );
   expect((await home.weir(["outbox", "dead"], env)).stdout).toBe("There are no dead letters.\n");
-}, 20_000);
+}, 30_000);
 
 test("a sink that the outbox doesn't know, and a limit that is none, are usage errors; no outbox is a failure", async () => {
   await using home = await makeHome();

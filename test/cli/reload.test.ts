@@ -77,7 +77,7 @@ test("on SIGHUP providers, sinks and the log level change, what is under way goe
   expect(records.length).toBe(answers.length + 3);
   expect(linesOf(join(files(weir), "after.jsonl")).length).toBeGreaterThan(1);
   expect(readFileSync(join(weir.dataDir, "audit.log"), "utf8")).toContain('"action":"config.reload"');
-}, 20_000);
+}, 30_000);
 
 test("a configuration with faults, or whose sinks can't be opened, changes nothing, and the log says why", async () => {
   using upstream = openUpstream("first");
@@ -93,4 +93,4 @@ test("a configuration with faults, or whose sinks can't be opened, changes nothi
     "DURABILITY",
   );
   expect(await ask(weir)).toContain("first");
-}, 20_000);
+}, 30_000);

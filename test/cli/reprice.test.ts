@@ -97,5 +97,5 @@ onEachDatabase((it, makePlace) => {
     expect(await run(...since, "--to", "2025-01-01")).toEqual([2, "--from must be before --to\n"]);
     expect(await run(...since)).toEqual([1, matching(/start the server once/)]);
     expect(await run(...since, "--dry-run")).toEqual([1, matching(/start the server once/)]);
-  }, 30_000);
+  }, 60_000);
 });

@@ -199,8 +199,14 @@ test("what a sink did not take during a run is told, and the next run delivers i
   const first = await home.weir(["run", "--", process.execPath, program], down);
   expect(first.stderr).toMatch(/records +otlp \(http:\/\/127\.0\.0\.1:1\/v1\/traces\)/);
   expect(first.stderr).toContain("1 record that no sink has taken yet");
-  const second = await home.weir(["run", "--", "sleep", "0.3"], { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
-  expect([second.code, collector.seen.length]).toEqual([0, 1]);
+  const waiting = ["sh", "-c", "until [ -e go ]; do sleep 0.1; done"];
+  const second = home.weir(["run", "--", ...waiting], { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  try {
+    await waitFor(() => collector.seen.length > 0, "The next run doesn't deliver it");
+  } finally {
+    await home.write("go", "");
+  }
+  expect([(await second).code, collector.seen.length]).toEqual([0, 1]);
 });
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { chmod, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { findFreePort } from "../free-port.ts";
 import { readDotenv } from "../../src/config/dotenv.ts";
 import { run } from "../runtime-contract/child.ts";
-import { allAt, findPort, keys, openTerminal, pipe, serveGateway, serveMock, type Served } from "./interact.ts";
+import { allAt, keys, openTerminal, pipe, serveGateway, serveMock, type Served } from "./interact.ts";
 import { containing, type Home, makeHome, matching } from "./program.ts";
 
 const openaiKey = "sk-canary-openai-0123456789";
@@ -57,7 +58,7 @@ test("with everything by options, the printed line calls each provider, and no f
     ".env": "# mine\n\nFOO='a b' # note\nnot a variable\n# PORT=3000\nexport BAR=1\n",
   });
   await using mock = await serveMock(home);
-  const port = await findPort();
+  const port = await findFreePort();
   const args = ["--port", String(port), "--project", "search", "--duration", "7d"];
   const secrets = ["--gemini-key", "-", "--openai-key=-", "--anthropic-key", "-"];
   const input = `${geminiKey}\n${openaiKey}\n${anthropicKey}\n`;
@@ -102,7 +103,7 @@ test("with everything by options, the printed line calls each provider, and no f
   expect(shown.stdout).toContain('"name":"setup"');
   const audit = await home.weir(["manage", "audit", "list", "--action", "token.create", "--json"]);
   expect(JSON.parse(audit.stdout)).toMatchObject({ audit: [{ actor: "cli", origin: "cli", outcome: "success" }] });
-}, 40_000);
+}, 90_000);
 
 test("the printed line is for a provider that there is a key for", async () => {
   await using mockHome = await makeHome();
@@ -112,16 +113,16 @@ test("the printed line is for a provider that there is a key for", async () => {
     ["--gemini-key", geminiKey],
   ] as const) {
     await using home = await makeHome();
-    const { curl } = await setUp(home, [flag, "-", "--port", String(await findPort())], `${key}\n`);
+    const { curl } = await setUp(home, [flag, "-", "--port", String(await findFreePort())], `${key}\n`);
     await using _gateway = await serve(home, mock);
     expect(await runLine(home, curl ?? "")).toEqual(["200", containing("Hello")]);
   }
-}, 40_000);
+}, 90_000);
 
 test("a second time nothing that is set is made anew, the project is the same, and a running gateway takes the new token", async () => {
   await using home = await makeHome();
   await using mock = await serveMock(home);
-  const first = await setUp(home, ["--openai-key", "-", "--port", String(await findPort())], `${openaiKey}\n`);
+  const first = await setUp(home, ["--openai-key", "-", "--port", String(await findFreePort())], `${openaiKey}\n`);
   expect(first).toMatchObject({ is_running: false, project: { name: "default", was_there: false } });
   const before = await readFile(join(home.path, ".env"), "utf8");
   await chmod(join(home.path, ".env"), 0o644);
@@ -154,7 +155,7 @@ test("a second time nothing that is set is made anew, the project is the same, a
     ...readDotenv(before).variables,
     UPSTREAM_API_KEY: "sk-another-0123456789",
   });
-}, 40_000);
+}, 90_000);
 
 test("what is said in the arguments is warned of, and can be left out", async () => {
   await using home = await makeHome();
@@ -209,7 +210,7 @@ test("what the gateway could not start with is not written", async () => {
   }
   expect(await readFile(join(home.path, ".env"), "utf8")).toBe(dotenv);
   expect(await listFiles(home)).toEqual([".env"]);
-}, 30_000);
+}, 60_000);
 
 test("a database that can't be used is told, and so is one that can't be reached", async () => {
   await using home = await makeHome();
@@ -238,7 +239,7 @@ test("on a terminal it asks for what no option says, shows no key, and asks agai
     await terminal.see(question);
     terminal.type(text + keys.enter);
   };
-  const port = String(await findPort());
+  const port = String(await findFreePort());
   await answer(/Gemini key: $/, geminiKey);
   await answer(/Port \[3000\]: /, "many");
   await answer(/It must be a number[^]*Port \[3000\]: /, port);
@@ -257,7 +258,7 @@ test("on a terminal it asks for what no option says, shows no key, and asks agai
     UPSTREAM_API_KEY: openaiKey,
     GEMINI_API_KEY: geminiKey,
   });
-}, 20_000);
+}, 30_000);
 
 test("who leaves in the midst of the questions has changed nothing", async () => {
   await using home = await makeHome();
@@ -271,7 +272,7 @@ test("who leaves in the midst of the questions has changed nothing", async () =>
     expect(await terminal.exited).toBe(1);
   }
   expect(await listFiles(home)).toEqual([]);
-}, 20_000);
+}, 30_000);
 
 test("answers may be lines of a pipe", async () => {
   await using home = await makeHome();

@@ -36,11 +36,10 @@ test("an audit's copy that can't be written stops no start, and the log says why
   const line = await waitFor(
     () => weir.lines.find((each) => each.includes("the file of the audit lags behind")),
     () => weir.output(),
-    10_000,
   );
   const { err } = z.object({ err: z.object({ message: z.string() }) }).parse(JSON.parse(line));
   expect(err.message.match(/EISDIR/g)).toHaveLength(1);
-}, 20_000);
+}, 30_000);
 
 testOnPostgres(
   "what a PostgreSQL refuses for good stops the start, with what to mend in DATABASE_URL",

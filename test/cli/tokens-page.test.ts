@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findFreePort } from "../free-port.ts";
 import { run } from "../runtime-contract/child.ts";
 import { waitFor } from "../weir.ts";
-import { allAt, findPort, serveMock } from "./interact.ts";
+import { allAt, serveMock } from "./interact.ts";
 import { makeHome } from "./program.ts";
 
 const page = await readFile(join(import.meta.dir, "../../docs/tokens.md"), "utf8");
@@ -17,7 +18,7 @@ function blocksOf(section: string): readonly string[] {
 test("who types what the page says has a token that works after the first section", async () => {
   await using home = await makeHome({ "key.txt": "sk-canary-key-0123456789\n" });
   await using mock = await serveMock(home);
-  const port = String(await findPort());
+  const port = String(await findFreePort());
   const command = home.command().map((word) => `'${word}'`);
   await chmod(await home.write("bin/weir", `#!/bin/sh\nexec ${command.join(" ")} "$@"\n`), 0o755);
   const env = { ...home.env, ...allAt(mock.url), PATH: `${home.path}/bin:${home.env["PATH"]}`, PORT: port };
@@ -37,12 +38,12 @@ test("who types what the page says has a token that works after the first sectio
     const pid = Number(await readFile(join(home.path, "data/weir.pid"), "utf8").catch(() => "0"));
     if (pid > 0) {
       process.kill(pid);
-      await waitFor(() => !isAlive(pid), "the gateway doesn't end", 10_000);
+      await waitFor(() => !isAlive(pid), "the gateway doesn't end");
     }
   }
   const answers = shown.match(/You said \\?"Hello\\?"/g);
   expect(answers).toEqual(['You said \\"Hello\\"', 'You said "Hello"']);
-}, 40_000);
+}, 90_000);
 
 function isAlive(pid: number): boolean {
   try {

@@ -81,7 +81,7 @@ onEachDatabase((kind) => {
     expect(order.slice(0, 2).toSorted()).toEqual(["another address 401", "the right token 200"]);
     const entries = readAudit(await find().manage("GET", "/manage/audit?client_ip=203.0.113.9&limit=100"));
     expect(entries.filter(({ outcome }) => outcome === "denied").length).toBe(25);
-  }, 20_000);
+  }, 30_000);
 
   test("the scheme's letters don't matter, and no other place of the token opens the API", async () => {
     const { status } = await find().manage("GET", "/manage/projects", undefined, {
@@ -146,7 +146,7 @@ onEachDatabase((kind) => {
         if (variant === asked) expect([method, variant, status]).toEqual([method, variant, 401]);
       }
     }
-  }, 20_000);
+  }, 30_000);
 
   test("a path that isn't there and a method that isn't taken are told in JSON", async () => {
     expect(codeOf(await find().manage("GET", "/manage/nothing"))).toBe("404 not_found");

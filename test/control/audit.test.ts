@@ -74,7 +74,6 @@ onEachDatabase((kind) => {
       const line = await waitFor(
         async () => (await logged(find())).find((each) => each["request_id"] === id),
         `There is no line of ${action} in audit.log`,
-        3000,
       );
       expect(line).toMatchObject({ action, outcome: "success", id: entry?.id });
       expect(readAuditEntry(await find().manage("GET", `/manage/audit/${entry?.id}`))).toMatchObject({
@@ -294,7 +293,7 @@ onEachDatabase((kind) => {
     const { code, stdout, stderr } = await offline();
     expect(code).toBe(1);
     expect(stdout + stderr).toContain(String(broken.broken_at));
-  }, 30_000);
+  }, 60_000);
 
   test("the chain tells an entry that is missing", async () => {
     await using control = await openControl({ kind });
@@ -305,7 +304,7 @@ onEachDatabase((kind) => {
     await control.store.query(`DELETE FROM ${table} WHERE id = '${String(row?.["id"])}'`);
     const answer = expectStatus(200, await control.manage("GET", "/manage/audit/verify"));
     expect(verdict.parse(answer.json).ok).toBe(false);
-  }, 20_000);
+  }, 30_000);
 
   test("a line of the file that was changed, moved or taken out is found offline", async () => {
     await using control = await openControl({ kind });
@@ -328,7 +327,7 @@ onEachDatabase((kind) => {
     expect(await verify([first, third, second, ...others])).toBe(1);
     expect(await verify([first, third, ...others])).toBe(1);
     expect(await verify([first, second, second, third, ...others])).toBe(1);
-  }, 30_000);
+  }, 60_000);
 
   test("the file catches up on start with what it lacks, and holds each entry once", async () => {
     await using control = await openControl({ kind });
@@ -350,7 +349,7 @@ onEachDatabase((kind) => {
     const after = await readJsonLines(path);
     expect(after.filter(({ action }) => action === "token.create").length).toBe(5);
     expect(new Set(after.map(({ id }) => id)).size).toBe(after.length);
-  }, 20_000);
+  }, 30_000);
 });
 
 describe("an audit that can't be written", () => {

@@ -376,7 +376,7 @@ export function useControl(options: ControlOptions = {}): () => Control {
   const opened: Control[] = [];
   beforeAll(async () => {
     opened.push(await openControl(options));
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     for (const control of opened) await control[Symbol.asyncDispose]();
   });

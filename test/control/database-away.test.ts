@@ -49,7 +49,6 @@ onPostgres(
     await waitFor(
       async () => ((await ready()) === 200 ? true : undefined),
       () => weir.output(),
-      10_000,
     );
 
     const { json: project } = await manage("/manage/projects", { name: "one" });
@@ -66,7 +65,6 @@ onPostgres(
     await waitFor(
       async () => ((await health()).database.status === "unreachable" ? true : undefined),
       () => weir.output(),
-      15_000,
     );
     const statuses = new Set<number>();
     for (let calls = 0; calls < 20; calls += 1) statuses.add(await call(warm));
@@ -77,7 +75,6 @@ onPostgres(
     await waitFor(
       async () => ((await health()).database.status === "ok" ? true : undefined),
       () => weir.output(),
-      15_000,
     );
     expect(await call(bounded)).toBe(200);
     await weir.stop();

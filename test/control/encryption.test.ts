@@ -67,7 +67,7 @@ onEachDatabase((kind) => {
     for (const index of tokens.keys()) expect(rows.includes(`sk-up-${index}-0123456789abcdef`)).toBe(false);
     for (const text of [rows, status.stdout, control.weirs[0]?.output() ?? ""])
       for (const key of [one, two, three]) expect(text).not.toContain(key);
-  }, 60_000);
+  }, 120_000);
 
   test("a wrong ENCRYPTION_KEY, or none where one has sealed, is a clear error at start", async () => {
     await using control = await openControl({ kind, env: { ENCRYPTION_KEY: one } });
@@ -83,7 +83,7 @@ onEachDatabase((kind) => {
       expect(stdout + stderr).not.toContain(two);
       expect(stdout + stderr).not.toMatch(/\n\s+at .+:\d+:\d+/);
     }
-  }, 30_000);
+  }, 60_000);
 
   test("keys that can't be unsealed fail their project alone", async () => {
     await using control = await openControl({ kind, env: { ENCRYPTION_KEY: one } });
@@ -111,9 +111,8 @@ onEachDatabase((kind) => {
 
     const body = { provider_keys: providerKeys };
     expectStatus(200, await control.manage("PATCH", `/manage/projects/${projects[0]?.id}`, body));
-    await Bun.sleep(1000);
     expect(await keysOf(control, tokens.slice(0, 1))).toEqual([`Bearer ${providerKeys.openai}`]);
-  }, 30_000);
+  }, 60_000);
 
   test("replicas that start at once on an empty database share one pepper", async () => {
     await using control = await openControl({ kind, processes: 3, env: { ENCRYPTION_KEY: one } });
@@ -124,7 +123,7 @@ onEachDatabase((kind) => {
       const { token } = json as { readonly token: string };
       for (const other of [0, 1, 2]) expect((await control.call({ token, process: other })).answer.status).toBe(200);
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 /** Gives two projects' sealed keys to each other, wherever they are kept. */

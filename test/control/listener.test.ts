@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { expect, test } from "bun:test";
+import { findFreePort } from "../free-port.ts";
 import { runWeir } from "../weir.ts";
 import { codeOf, managementToken, openControl, readMinted, readProject, refusalOf } from "./control.ts";
 
@@ -50,14 +51,6 @@ test("a MANAGEMENT_LISTEN_ADDR that is taken is an error at start", async () => 
     await new Promise((resolve) => server.close(resolve));
   }
 });
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function portOf(server: ReturnType<typeof createServer>): number {
   const address = server.address();

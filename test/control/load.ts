@@ -44,7 +44,6 @@ export function startLoad(control: Control, token: string, process: number, cons
       await waitFor(
         () => (calls.length >= count ? true : undefined),
         () => `Only ${calls.length} calls were answered`,
-        10_000,
       );
     },
     stop: async () => {

@@ -107,7 +107,7 @@ test("a key is read from stdin, and nothing prints one", async () => {
   ]);
   const { token } = await find().createToken(await idOf("by stdin"));
   expect((await find().call({ token })).seen[0]?.header("authorization")).toBe("Bearer sk-up-stdin-0123456789");
-}, 30_000);
+}, 60_000);
 
 test("each way to fail has its exit code, and says what to do", async () => {
   expect((await run("project", "get", crypto.randomUUID())).code).toBe(1);

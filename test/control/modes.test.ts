@@ -180,7 +180,7 @@ describe("the first start without MANAGEMENT_TOKEN", () => {
         await rm(folder, { recursive: true, force: true });
       }
     },
-    20_000,
+    30_000,
   );
 });
 

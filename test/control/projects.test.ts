@@ -38,7 +38,7 @@ onEachDatabase((kind) => {
       expect(project.deactivated_at ?? null).toBeNull();
       expect(project.id).toMatch(uuidV7);
       expect(project.provider_keys).toEqual({ openai: masked, anthropic: "sk-ant-9...zyxw" });
-      expect(Math.abs(Date.parse(project.created_at) - Date.now())).toBeLessThan(5000);
+      expect(Math.abs(Date.parse(project.created_at) - Date.now())).toBeLessThan(60_000);
       const shown = await get(project.id);
       expect(shown).toEqual(project);
       const answers = [
@@ -134,7 +134,7 @@ onEachDatabase((kind) => {
       const project = await find().createProject();
       const closed = readProject(expectStatus(200, await patch(project, { is_active: false })));
       expect(closed.is_active).toBe(false);
-      expect(Math.abs(Date.parse(closed.deactivated_at ?? "") - Date.now())).toBeLessThan(5000);
+      expect(Math.abs(Date.parse(closed.deactivated_at ?? "") - Date.now())).toBeLessThan(60_000);
       expect(await get(project.id)).toEqual(closed);
       const mint = () => manage("POST", "/manage/tokens", { project_id: project.id, duration_minutes: 60 });
       expect(codeOf(await mint())).toBe("403 project_inactive");
@@ -310,6 +310,6 @@ onEachDatabase((kind) => {
     const made = readMinted(
       expectStatus(201, await manage("POST", "/manage/tokens", { project_id: project.id, duration: "24h" })),
     );
-    expect(Math.abs(Date.parse(made.expires_at ?? "") - Date.now() - 86_400_000)).toBeLessThan(5000);
+    expect(Math.abs(Date.parse(made.expires_at ?? "") - Date.now() - 86_400_000)).toBeLessThan(60_000);
   });
 });

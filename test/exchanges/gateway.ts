@@ -1,10 +1,10 @@
 import { Database } from "bun:sqlite";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { findFreePort } from "../free-port.ts";
 import type { DatabaseConfig } from "../../src/storage/database.ts";
 import { readStoredStatus } from "../../src/outbox/read-status.ts";
 import { type Control, openControl } from "../control/control.ts";
-import { findPort } from "../cli/interact.ts";
 import type { StoreKind } from "../control/store.ts";
 import { waitFor } from "../weir.ts";
 import { type BookProvider, openBookProvider } from "./book-provider.ts";
@@ -56,7 +56,7 @@ export async function openGateway({
   hasBudgets = true,
 }: GatewayOptions): Promise<Gateway> {
   const provider = openBookProvider();
-  const port = workers > 1 ? { PORT: String(await findPort()), WEIR_WORKERS: String(workers) } : {};
+  const port = workers > 1 ? { PORT: String(await findFreePort()), WEIR_WORKERS: String(workers) } : {};
   const control = await openControl({
     kind,
     yaml,

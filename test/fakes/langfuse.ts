@@ -71,7 +71,7 @@ export type FakeLangfuse = {
   readonly requests: () => readonly FakeLangfuseRequest[];
   /** What was wrong with exports, in words; a good client leaves it empty. */
   readonly faults: () => readonly string[];
-  /** The spans, as soon as they are as wanted; throws with those that are there after `timeoutMs` (5,000). */
+  /** The spans, as soon as they are as wanted; throws with those that are there after `timeoutMs` (20,000). */
   readonly waitFor: (
     wanted: (spans: readonly FakeLangfuseSpan[]) => boolean,
     timeoutMs?: number,
@@ -121,7 +121,7 @@ export function startFakeLangfuse(options: FakeLangfuseOptions = {}): FakeLangfu
     media: store.all,
     requests: () => requests,
     faults: () => faults,
-    waitFor: async (wanted, timeoutMs = 5_000) => {
+    waitFor: async (wanted, timeoutMs = 20_000) => {
       const until = Date.now() + timeoutMs;
       while (!wanted(fake.spans())) {
         if (Date.now() >= until) throw new Error(`After ${timeoutMs} ms Langfuse has ${describe(fake)}`);

@@ -181,4 +181,4 @@ test("a mistake in the options is 2, a database that isn't there 3, and neither 
   });
   expect([code, stderr]).toEqual([3, expect.stringContaining("127.0.0.1:1/weir can't be reached")]);
   expect(stderr).not.toContain("canary");
-}, 30_000);
+}, 60_000);

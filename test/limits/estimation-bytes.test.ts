@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { waitFor } from "../weir.ts";
 import { type Asked, ask } from "./ask.ts";
 import { openStage, type Stage, useStage } from "./stage.ts";
 
@@ -68,12 +69,11 @@ test("a body that isn't JSON and doesn't say how large it is takes one at least"
   stage.wait(120);
   expect((await stage.ask({ text: "H", plan: { input: window, output: 0 } })).told).toBe("200");
   // The first call's real usage is known a moment after its answer.
-  for (let tries = 0; tries < 200; tries += 1) {
+  const isRefused = async () => {
     const body = inChunks("y".repeat(3000), 500);
-    if ((await stage.ask({ ...multipart(1), body, plan: { input: 0, output: 0 } })).told === refused) return;
-    await Bun.sleep(10);
-  }
-  throw new Error("A body of no declared length passes a window that is full");
+    return (await stage.ask({ ...multipart(1), body, plan: { input: 0, output: 0 } })).told === refused;
+  };
+  await waitFor(isRefused, "A body of no declared length passes a window that is full");
 });
 
 test("compressed JSON is estimated, and isn't free", async () => {

@@ -162,7 +162,7 @@ describe("the text is estimated by characters", () => {
       const largest = await findLargest((count) => asked("x".repeat(count)));
       expect(largest).toBeGreaterThanOrEqual(per * (window - 1) - slack - per);
       expect(largest).toBeLessThan(per * window);
-    }, 20_000);
+    }, 30_000);
 
   for (const [name, one] of Object.entries({ "emoji of four bytes": "😀", umlauts: "ä", "line ends": "\n" }))
     for (const family of ["openai", "anthropic", "gemini"] as const)
@@ -171,7 +171,7 @@ describe("the text is estimated by characters", () => {
         const largest = await findLargest((count) => ({ family, text: one.repeat(count) }));
         expect(largest).toBeGreaterThanOrEqual(per * (window - 1) - per);
         expect(largest).toBeLessThan(per * window);
-      }, 20_000);
+      }, 30_000);
 
   test("where they are written as escapes", async () => {
     for (const one of ["\\u00e4", "\\ud83d\\ude00", "\\n"]) {
@@ -182,7 +182,7 @@ describe("the text is estimated by characters", () => {
       expect(largest).toBeGreaterThanOrEqual(4990);
       expect(largest).toBeLessThan(5000);
     }
-  }, 20_000);
+  }, 30_000);
 
   test("in a body that comes in chunks too", async () => {
     const largest = await findLargest((count) => ({
@@ -191,7 +191,7 @@ describe("the text is estimated by characters", () => {
     }));
     expect(largest).toBeGreaterThanOrEqual(4990);
     expect(largest).toBeLessThan(5000);
-  }, 20_000);
+  }, 30_000);
 });
 
 test("an image within the sampled bytes isn't counted as text", async () => {

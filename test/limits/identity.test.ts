@@ -76,7 +76,7 @@ describe("an address", () => {
       ["cf-connecting-ip", `203.0.113.${index}`],
     ]);
     expect(told).toEqual(only(5, 100));
-  }, 10_000);
+  }, 30_000);
 
   test("is the one that a trusted proxy has added, not the one that it was told", async () => {
     await using stage = await openStage({

@@ -58,13 +58,12 @@ for (const way of ["kill", "freeze"] as const) {
       await waitFor(
         async () => ([...(await stage.told(0, 1)), ...(await stage.told(1, 1))].includes("200") ? true : undefined),
         "It isn't used again",
-        15_000,
       );
       const told = [...(await stage.told(0, 12)), ...(await stage.told(1, 12))];
       expect(countOf(told, "200")).toBeLessThanOrEqual(9);
       expect(countOf(told, limited)).toBeGreaterThanOrEqual(15);
     },
-    40_000,
+    90_000,
   );
 
   run(
@@ -76,7 +75,7 @@ for (const way of ["kill", "freeze"] as const) {
       expect(await stage.told(0, 30)).toEqual(Array.from({ length: 30 }, () => "200"));
       stage.redis.thaw();
     },
-    30_000,
+    60_000,
   );
 
   run(
@@ -92,15 +91,14 @@ for (const way of ["kill", "freeze"] as const) {
       const told = await waitFor(
         async () => ((await health())["status"] === "degraded" ? JSON.stringify(await health()) : undefined),
         "Health doesn't show it",
-        5000,
       );
       expect(told).toMatch(/redis|limits/i);
       expect(told).not.toContain(stage.redis.url);
       if (way === "kill") await stage.redis.restart();
       else stage.redis.thaw();
-      await waitFor(async () => (await stage.told(0, 1))[0] === "200" || undefined, "It isn't used again", 15_000);
+      await waitFor(async () => (await stage.told(0, 1))[0] === "200" || undefined, "It isn't used again");
     },
-    40_000,
+    90_000,
   );
 
   run(
@@ -118,10 +116,10 @@ for (const way of ["kill", "freeze"] as const) {
         withoutIt.push(await timed(() => ask(plain.url, { token })));
       }
       stage.redis.thaw();
-      expect(first).toBeLessThan(1000);
+      expect(first).toBeLessThan(3000);
       expect(median(withIt)).toBeLessThan(5 + 3 * median(withoutIt));
     },
-    40_000,
+    90_000,
   );
 }
 
@@ -139,20 +137,16 @@ run(
     const told = await askInTurn(5, () => ask(weir.url, { token }));
     expect(told).toEqual(["200", "200", "200", limited, limited]);
     await redis.restart();
-    await waitFor(
-      async () => {
-        const client = new Bun.RedisClient(redis.url);
-        await ask(weir.url, { token });
-        const keys = await client.keys("*");
-        client.close();
-        return keys.length > 0 || undefined;
-      },
-      "It isn't used when it is there",
-      15_000,
-    );
+    await waitFor(async () => {
+      const client = new Bun.RedisClient(redis.url);
+      await ask(weir.url, { token });
+      const keys = await client.keys("*");
+      client.close();
+      return keys.length > 0 || undefined;
+    }, "It isn't used when it is there");
     await redis[Symbol.asyncDispose]();
   },
-  40_000,
+  90_000,
 );
 
 async function timed(one: () => Promise<unknown>): Promise<number> {
@@ -199,7 +193,7 @@ describe("one process, which has let a minute's calls through", () => {
         expect((await call).told).toBe(limited);
       }
     },
-    20_000,
+    30_000,
   );
 
   run(
@@ -211,6 +205,6 @@ describe("one process, which has let a minute's calls through", () => {
       stage.redis.thaw();
       expect(new Set(await askInTurn(10, stage.call))).toEqual(new Set([limited]));
     },
-    20_000,
+    30_000,
   );
 });

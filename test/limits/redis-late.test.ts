@@ -47,17 +47,26 @@ async function openFlood(perMinute: number, more: Readonly<Record<string, string
 }
 
 /** Holds Redis up again and again until it is disposed of. */
-function holdUp(redis: TestRedis, leastMs: number, mostMs: number): AsyncDisposable {
+function holdUp(
+  redis: TestRedis,
+  leastMs: number,
+  mostMs: number,
+): AsyncDisposable & { readonly hasHeldForLong: () => boolean } {
   let goesOn = true;
+  let longestMs = 0;
   const done = (async () => {
     while (goesOn) {
       await Bun.sleep(Math.random() * 60);
+      const since = performance.now();
       redis.freeze();
       await Bun.sleep(leastMs + Math.random() * (mostMs - leastMs));
       redis.thaw();
+      longestMs = Math.max(longestMs, performance.now() - since);
     }
   })();
   return {
+    // A machine that is busy does so for longer than it is told to, and than it may take for a Redis that is there.
+    hasHeldForLong: () => longestMs > mostMs + 60,
     async [Symbol.asyncDispose]() {
       goesOn = false;
       await done;
@@ -65,34 +74,42 @@ function holdUp(redis: TestRedis, leastMs: number, mostMs: number): AsyncDisposa
   };
 }
 
+/** A flood while Redis is held up for moments; once more where a busy machine held it up for longer than moments. */
+async function floodHeldUp(
+  { perMinute, env = {} }: { readonly perMinute: number; readonly env?: Readonly<Record<string, string>> },
+  { mostMs, floodMs }: { readonly mostMs: number; readonly floodMs: number },
+) {
+  for (let tries = 1; ; tries += 1) {
+    await using stage = await openFlood(perMinute, env);
+    await using holding = holdUp(stage.redis, 10, mostMs);
+    const counts = await stage.flood(floodMs);
+    if (tries < 4 && holding.hasHeldForLong()) continue;
+    return { counts, passed: stage.provider.reached.length, output: stage.output() };
+  }
+}
+
 describe("a Redis that is held up for moments, and two processes that many call at once", () => {
   run(
     "the limit that they share holds",
     async () => {
-      await using stage = await openFlood(100);
-      const counts = await (async () => {
-        await using _ = holdUp(stage.redis, 10, 30);
-        return await stage.flood(5000);
-      })();
-      const passed = stage.provider.reached.length;
+      const { counts, passed, output } = await floodHeldUp({ perMinute: 100 }, { mostMs: 30, floodMs: 5000 });
       // What one process let through in a moment before the other had heard of it.
       expect(passed).toBeLessThanOrEqual(100 + 2 * connections);
       expect(passed).toBeGreaterThanOrEqual(100);
       expect(Object.keys(counts).toSorted()).toEqual(["200", "429 rate_limit_exceeded"]);
       // A late answer is not the end of it.
-      expect(stage.output()).not.toContain("Redis does not answer");
+      expect(output).not.toContain("Redis does not answer");
     },
-    40_000,
+    180_000,
   );
 
   run(
     "nobody is refused for it with LIMITS_ON_FAILURE=closed",
     async () => {
-      await using stage = await openFlood(10_000_000, { LIMITS_ON_FAILURE: "closed" });
-      await using _ = holdUp(stage.redis, 10, 90);
-      const counts = await stage.flood(4000);
+      const env = { LIMITS_ON_FAILURE: "closed" };
+      const { counts } = await floodHeldUp({ perMinute: 10_000_000, env }, { mostMs: 90, floodMs: 4000 });
       expect(Object.keys(counts)).toEqual(["200"]);
     },
-    40_000,
+    180_000,
   );
 });

@@ -127,4 +127,4 @@ test("no key, and no user or address where it tells of a limit, appears in a ref
   );
   await weir.stop();
   for (const secret of [key, minted, key.slice(7, 20)]) expect(weir.output()).not.toContain(secret);
-}, 20_000);
+}, 30_000);

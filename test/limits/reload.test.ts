@@ -27,7 +27,7 @@ test("what was reserved under a former configuration is settled and given back u
   expect((await stage.ask(asked)).status).toBe(429);
   stage.provider.release("a");
   expect((await held).told).toBe("200");
-  await waitFor(async () => (await stage.ask(asked)).told === "200" || undefined, "It stays reserved", 3000);
+  await waitFor(async () => (await stage.ask(asked)).told === "200" || undefined, "It stays reserved");
 });
 
 test("a budget's spending outlives a changed configuration", async () => {

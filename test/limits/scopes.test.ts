@@ -110,10 +110,10 @@ describe("the figures of a token and a project", () => {
     expect((await stage.ask({ token })).told).toBe("200");
     await stage.manage("PATCH", path, { limits: { requests_per_minute: 1 } });
     const bounded = async () => (await stage.ask({ token })).told === refused || undefined;
-    await waitFor(bounded, "A smaller figure isn't effective", 1000);
+    await waitFor(bounded, "A smaller figure isn't effective");
     await stage.manage("PATCH", path, { limits: null });
     const freed = async () => (await stage.ask({ token })).limit.scope === "project" || undefined;
-    await waitFor(freed, "A figure that was taken away is still effective", 1000);
+    await waitFor(freed, "A figure that was taken away is still effective");
   });
 
   test("figures that mean nothing are refused by name", async () => {

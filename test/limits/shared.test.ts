@@ -25,11 +25,23 @@ async function openShared(yaml: string, count = 3) {
     if (weir === undefined) throw new Error("There is no such process");
     return weir;
   };
+  const countTimesAway = () => weirs.map((weir) => weir.output().split("Redis does not answer").length - 1).join();
   return {
     redis,
     provider,
     weirs,
     find,
+    /**
+     * Does something, again where one of them has gone without Redis meanwhile: each then counts by itself, as it does where a
+     * machine is held up for long.
+     */
+    async undisturbed<T>(work: () => Promise<T>): Promise<T> {
+      for (let tries = 1; ; tries += 1) {
+        const before = countTimesAway();
+        const result = await work();
+        if (countTimesAway() === before || tries === 5) return result;
+      }
+    },
     ...openManage(() => first.url),
     ask: (at: number, asked: Asked) => ask(find(at).url, asked),
     async [Symbol.asyncDispose]() {
@@ -77,13 +89,17 @@ describe("several processes on one Redis", () => {
     "let exactly 100 of 500 calls upstream where 100 may pass in a minute",
     async () => {
       await using shared = await openShared("limits: { requests_per_minute: 100 }");
-      const token = await shared.mint();
-      // Each process learns of the token first, so that all of them count at once.
-      const counts = await askAtOnce(500, (at) => shared.ask(at, { token }));
+      const { counts, reached } = await shared.undisturbed(async () => {
+        const before = shared.provider.reached.length;
+        const token = await shared.mint();
+        // Each process learns of the token first, so that all of them count at once.
+        const told = await askAtOnce(500, (at) => shared.ask(at, { token }));
+        return { counts: told, reached: shared.provider.reached.length - before };
+      });
       expect(counts).toEqual({ "200": 100, [limited]: 400 });
-      expect(shared.provider.reached.length).toBe(100);
+      expect(reached).toBe(100);
     },
-    30_000,
+    60_000,
   );
 
   run(
@@ -99,18 +115,20 @@ describe("several processes on one Redis", () => {
       expect((await askAtOnce(100, (at) => shared.ask(at, of(0))))["200"]).toBe(25);
       expect((await askAtOnce(200, (at) => shared.ask(at, of(1 + (at % 4 < 2 ? 0 : 1)))))["200"]).toBe(35);
     },
-    30_000,
+    60_000,
   );
 
   run(
     "let one of a crowd pass first that is larger than the window",
     async () => {
       await using shared = await openShared("limits: { tokens_per_minute: 100 }");
-      const token = await shared.mint();
-      const asked: Asked = { token, maxTokens: 500, plan: { input: 1, output: 500 } };
-      expect(await askAtOnce(60, (at) => shared.ask(at, asked))).toEqual({ "200": 1, [limited]: 59 });
+      const told = await shared.undisturbed(async () => {
+        const asked: Asked = { token: await shared.mint(), maxTokens: 500, plan: { input: 1, output: 500 } };
+        return askAtOnce(60, (at) => shared.ask(at, asked));
+      });
+      expect(told).toEqual({ "200": 1, [limited]: 59 });
     },
-    30_000,
+    60_000,
   );
 
   run(
@@ -121,12 +139,12 @@ describe("several processes on one Redis", () => {
       const held = shared.ask(0, { token, text: "H", maxTokens: 899, plan: { input: 50, output: 50, hold: "a" } });
       await waitFor(() => shared.provider.reached.length > 0 || undefined, "It does not arrive");
       const second: Asked = { token, text: "H", maxTokens: 799, plan: { input: 1, output: 1 } };
-      expect((await shared.ask(1, second)).told).toBe(limited);
+      expect(await shared.undisturbed(async () => (await shared.ask(1, second)).told)).toBe(limited);
       shared.provider.release("a");
       expect((await held).told).toBe("200");
-      await waitFor(async () => (await shared.ask(1, second)).told === "200" || undefined, "It isn't settled", 3000);
+      await waitFor(async () => (await shared.ask(1, second)).told === "200" || undefined, "It isn't settled");
     },
-    30_000,
+    60_000,
   );
 
   run(
@@ -140,7 +158,7 @@ describe("several processes on one Redis", () => {
       const one: Asked = { token, text: "H", maxTokens: 449, plan: { input: 1, output: 1 } };
       const held = [1, 2].map(() => shared.ask(0, { ...one, plan: { hold: "never" } }).catch(() => undefined));
       await waitFor(() => shared.provider.reached.length > 1 || undefined, "They do not arrive");
-      expect((await shared.ask(1, one)).status).toBe(429);
+      expect(await shared.undisturbed(async () => (await shared.ask(1, one)).status)).toBe(429);
       await shared.find(0).kill();
       await Promise.all(held);
       await waitFor(async () => (await shared.ask(1, one)).told === "200" || undefined, "It stays reserved", 75_000);
@@ -173,6 +191,6 @@ describe("several processes on one Redis", () => {
       for (const secret of Object.values(secrets)) expect(texts.join("\n")).not.toContain(secret);
       expect(ages.filter((age) => age === -1)).toEqual([]);
     },
-    30_000,
+    60_000,
   );
 });

@@ -64,7 +64,7 @@ test("each response.create on a socket is a request; one too many is answered on
   await consumer.until(9);
   expect(got.at(-1)).toBe(other);
   expect(consumer.socket.readyState).toBe(WebSocket.OPEN);
-}, 15_000);
+}, 30_000);
 
 test("what a response on a socket took is settled like any other", async () => {
   await using socket = await openSocket("limits: { tokens_per_minute: 100000 }", 2000);
@@ -78,9 +78,9 @@ test("what a response on a socket took is settled like any other", async () => {
     await consumer.until(count + 1);
     return String(consumer.received.at(-1)).includes("rate_limit_exceeded") || undefined;
   };
-  await waitFor(closed, "2,000 LLM tokens of each don't close a window of 100,000", 5000);
+  await waitFor(closed, "2,000 LLM tokens of each don't close a window of 100,000");
   expect(got.length).toBeLessThan(1000);
-}, 15_000);
+}, 30_000);
 
 test("responses under way on a socket are bounded, and make room when the socket closes", async () => {
   await using socket = await openSocket("limits: { concurrent: 2 }");
@@ -92,14 +92,10 @@ test("responses under way on a socket are bounded, and make room when the socket
   consumer.socket.close();
   await consumer.closed;
   const next = await connect();
-  await waitFor(
-    async () => {
-      next.socket.send(create("after"));
-      await Bun.sleep(20);
-      return got.length > 2 || undefined;
-    },
-    "The places of a closed socket stay taken",
-    3000,
-  );
+  await waitFor(async () => {
+    next.socket.send(create("after"));
+    await Bun.sleep(20);
+    return got.length > 2 || undefined;
+  }, "The places of a closed socket stay taken");
   next.socket.close();
-}, 15_000);
+}, 30_000);

@@ -101,7 +101,7 @@ export function useStage(options: StageOptions | (() => StageOptions) = {}): () 
   const opened: Stage[] = [];
   beforeAll(async () => {
     opened.push(await openStage(typeof options === "function" ? options() : options));
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     for (const stage of opened) await stage[Symbol.asyncDispose]();
   });

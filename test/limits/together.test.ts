@@ -12,13 +12,13 @@ describe("calls that come together", () => {
     const told = await askAtOnce(200, () => stage.ask());
     expect(told).toEqual({ "200": 50, [limited]: 150 });
     expect(stage.provider.reached.length).toBe(50);
-  }, 10_000);
+  }, 30_000);
 
   test("pass a figure of LLM tokens in exactly its number", async () => {
     await using stage = await openStage({ yaml: "limits: { tokens_per_minute: 1000, optimistic_first: false }" });
     const told = await askAtOnce(150, () => stage.ask({ text: "H", maxTokens: 39, plan: { input: 1, output: 39 } }));
     expect(told).toEqual({ "200": 25, [limited]: 125 });
-  }, 10_000);
+  }, 30_000);
 
   test("take all scopes or none, so that a narrow one that refuses leaves the wide one whole", async () => {
     await using stage = await openStage({
@@ -34,7 +34,7 @@ describe("calls that come together", () => {
     // The one that the whole refused has taken nothing of its own.
     stage.wait(62);
     expect((await askAtOnce(20, () => stage.ask(of(3))))["200"]).toBe(10);
-  }, 10_000);
+  }, 30_000);
 });
 
 /** Begins calls that are held upstream, and waits until they are there. */
@@ -80,7 +80,7 @@ describe("calls under way", () => {
       await Bun.sleep(30);
       leaving.abort();
       await Promise.all(calls);
-      await waitFor(async () => (await stage.ask()).told === "200" || undefined, "Their places stay taken", 2000);
+      await waitFor(async () => (await stage.ask()).told === "200" || undefined, "Their places stay taken");
     }
   });
 
@@ -90,7 +90,7 @@ describe("calls under way", () => {
     const calls = await begin(stage, 2, "never", { signal: leaving.signal });
     leaving.abort();
     await Promise.all(calls);
-    await waitFor(async () => (await stage.ask()).told === "200" || undefined, "Their places stay taken", 2000);
+    await waitFor(async () => (await stage.ask()).told === "200" || undefined, "Their places stay taken");
   });
 
   test("that fail, can't be sent or are refused later make room too", async () => {

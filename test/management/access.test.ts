@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createApi, publicPaths } from "../../src/management/api.ts";
 import { makeSqlitePlace, onEachDatabase } from "../storage.ts";
+import { waitFor } from "../weir.ts";
 import { type Request, send } from "../wire/client.ts";
 import type { Header } from "../wire/upstream.ts";
 import { faultOf, managementToken, openStage, readFault, readProjects } from "./stage.ts";
@@ -109,23 +110,27 @@ describe("the door", () => {
 
   test("after twenty wrong tokens each answer to an address waits, and the right token doesn't", async () => {
     await using place = await makeSqlitePlace();
-    await using stage = await openStage(place);
+    const waits: (() => void)[] = [];
+    const sleep = () => new Promise<void>((resolve) => waits.push(resolve));
+    await using stage = await openStage(place, { sleep });
     const attempt = (authorization: string, peer?: string) =>
       stage.ask("GET", "/manage/projects", undefined, { authorization, ...(peer ? { peer } : {}) });
     for (let count = 0; count < 20; count += 1)
       expect(await faultOf(attempt("Bearer wrong"))).toBe("401 management_token_invalid");
     let answered = 0;
     const late = Array.from({ length: 16 }, () => attempt("Bearer wrong").then(() => (answered += 1)));
-    await Bun.sleep(50);
+    await waitFor(() => waits.length === 16, "Not all wait");
     expect(answered).toBe(0);
     const crowded = await attempt(`Bearer ${managementToken}`);
     expect([crowded.status, crowded.headers.get("retry-after")]).toEqual([429, "5"]);
     expect((await attempt(`Bearer ${managementToken}`, "192.0.2.8")).status).toBe(200);
+    waits[0]?.();
     await Promise.race(late);
     expect((await attempt(`Bearer ${managementToken}`)).status).toBe(200);
+    for (const end of waits) end();
     await Promise.all(late);
     expect((await stage.audit()).some(({ reason }) => reason === "attempts_exceeded")).toBe(true);
-  }, 20_000);
+  }, 30_000);
 
   test("who sends no token at all is never slowed: nothing was guessed", async () => {
     await using place = await makeSqlitePlace();

@@ -32,7 +32,7 @@ prices:
   const metrics = await (await fetch(`${weir.url}/metrics`)).text();
   expect(metrics).toContain('weir_cost_usd_total{provider="house",model="gpt-4o-mini",project=""} 0.00076');
   expect(metrics).toContain('weir_cost_usd_total{provider="openai",model="gpt-4o-mini",project=""} 0.000123');
-}, 20_000);
+}, 30_000);
 
 test("what nobody has a price for is unpriced and counted by its model", async () => {
   using upstream = openUpstream();
@@ -49,4 +49,4 @@ prices: { models: { "gpt-4o-mini": { provider: house, output: 2 } } }
   const metrics = await (await fetch(`${weir.url}/metrics`)).text();
   expect(metrics).toContain('weir_unpriced_total{provider="house",model="gpt-4o-mini"} 1');
   expect(metrics).not.toContain("weir_cost_usd_total{");
-}, 20_000);
+}, 30_000);

@@ -47,7 +47,7 @@ test("a compiled program with autoloading off loads nothing of it, finds its wor
   });
   const { stdout, stderr } = await run([outfile], { env: { NODE_ENV: "theirs" }, cwd: theirs.path });
   expect([stdout, stderr]).toEqual(["function 0 true\ntheirs\n", ""]);
-}, 30_000);
+}, 60_000);
 
 test("process.execve starts the program anew in the same process, with the environment that it is given", async () => {
   await using own = await makeFolder({

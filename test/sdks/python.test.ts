@@ -46,7 +46,7 @@ testWithPython(
       expect(textOf(exchange) ?? JSON.stringify(exchange.output)).toMatch(/^You said "|"name":"weather"/);
     }
   },
-  20_000,
+  60_000,
 );
 
 testWithPython(
@@ -56,5 +56,5 @@ testWithPython(
     const { result } = await sides.compare(({ url, apiKey }) => callAll(url, apiKey), upload);
     expect(result.length).toBeGreaterThan(30);
   },
-  20_000,
+  60_000,
 );

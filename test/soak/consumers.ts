@@ -76,12 +76,21 @@ async function expectBreak(url: URL, behaviour: Behaviour): Promise<string | und
   return end === "broke" && got.status === 200 ? undefined : `${got.status}, and it ${end}`;
 }
 
-async function leave(url: URL, behaviour: Behaviour, afterMs: number): Promise<undefined> {
-  const signal = AbortSignal.timeout(afterMs);
-  // Whoever leaves does not care how far it got.
-  await ask(url, nextDialect(), behaviour, { streamed: true, signal })
+/** Leaves whatever has become of the call by then. */
+async function leaveAtOnce(url: URL): Promise<undefined> {
+  const signal = AbortSignal.timeout(50);
+  await ask(url, nextDialect(), "hang", { streamed: true, signal })
     .then((got) => got.text())
     .catch(() => {});
+}
+
+/** Leaves once the first part of the answer is there. */
+async function leaveInBetween(url: URL): Promise<undefined> {
+  const controller = new AbortController();
+  const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(patienceMs)]);
+  const got = await ask(url, nextDialect(), "stream", { streamed: true, signal });
+  await got.body?.getReader().read();
+  controller.abort();
 }
 
 /** Reads what the system hands over at once, and then pauses. */
@@ -120,8 +129,8 @@ const kinds: readonly Kind[] = [
   { name: "whole", everyMs: 20, call: (url) => expectAnswer(url, "whole") },
   { name: "stream", everyMs: 40, call: (url) => expectAnswer(url, "stream", { streamed: true }) },
   { name: "slow reader", everyMs: 700, call: readSlowly },
-  { name: "leaves at once", everyMs: 400, call: (url) => leave(url, "hang", 50) },
-  { name: "leaves in between", everyMs: 200, call: (url) => leave(url, "stream", 30) },
+  { name: "leaves at once", everyMs: 400, call: leaveAtOnce },
+  { name: "leaves in between", everyMs: 200, call: leaveInBetween },
   { name: "hanging provider", everyMs: 500, call: (url) => expectStatus(url, "hang", 504) },
   { name: "stalling provider", everyMs: 900, call: (url) => expectBreak(url, "stall") },
   { name: "resetting provider", everyMs: 300, call: (url) => expectStatus(url, "reset", 502) },

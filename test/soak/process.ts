@@ -7,12 +7,14 @@ export function countSockets(pid: number): number {
 }
 
 /**
- * How long a thread has been ready to run while there was no processor for it, since its start; 0 where the system does not
+ * How long a thread, the first one where none is named, has been ready to run while there was no processor for it, since its start; 0 where the system does not
  * say (https://docs.kernel.org/scheduler/sched-stats.html). Milliseconds.
  */
-export function readWaited(pid: number, thread: string): number {
+export function readWaited(pid: number, thread?: string): number {
   const folder = `/proc/${pid}/task`;
-  const id = readdirSync(folder).find((each) => read(`${folder}/${each}/comm`).trim() === thread);
+  const isMeant = (id: string) =>
+    thread === undefined ? id === String(pid) : read(`${folder}/${id}/comm`).trim() === thread;
+  const id = readdirSync(folder).find(isMeant);
   const [, waited = "0"] = read(`${folder}/${id}/schedstat`).split(" ");
   return Number(waited) / 1e6;
 }

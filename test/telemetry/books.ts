@@ -20,7 +20,7 @@ const health = z.object({
 export type Books = z.infer<typeof sinkBooks>;
 
 /** Reads the health page's part on telemetry; a worker that is busy is asked again. */
-export async function readHealth(url: string, tries = 5): Promise<z.infer<typeof health>["telemetry"]> {
+export async function readHealth(url: string, tries = 20): Promise<z.infer<typeof health>["telemetry"]> {
   const answer = await fetch(`${url}/health`);
   const read = health.safeParse(await answer.json());
   if (!read.success && tries > 1) return readHealth(url, tries - 1);
@@ -32,7 +32,7 @@ export async function readHealth(url: string, tries = 5): Promise<z.infer<typeof
 export async function readBooks(
   url: string,
   wanted: (books: Books) => boolean = () => true,
-  timeoutMs = 15_000,
+  timeoutMs = 25_000,
 ): Promise<Readonly<Record<string, Books>>> {
   const until = Date.now() + timeoutMs;
   for (;;) {

@@ -8,6 +8,7 @@ import { startWeir } from "../weir.ts";
 import { readBooks, unaccounted } from "./books.ts";
 import { metadata } from "./observation.ts";
 import { callWeir, environmentOf } from "./stage.ts";
+import { watchWaits } from "./waits.ts";
 import { dataEvent, events, startUpstream, type Upstream } from "./upstream.ts";
 
 /** `WEIR_KILLS=100` is the long form. */
@@ -77,15 +78,20 @@ test.each([
     langfuse.reset();
     const owed: string[] = [];
 
-    for (const [round, delay] of fc.sample(fc.integer({ min: 20, max: 500 }), { numRuns: kills, seed: 11 }).entries()) {
+    const killAfter = async (delay: number): Promise<void> => {
       await using weir = await startWeir({ env });
-      const calls = callUntilDeath(weir.url, `${durability} ${round}`);
-      await Bun.sleep(delay);
+      const calls = callUntilDeath(weir.url, `${durability} ${owed.length}`);
+      const waited = await watchWaits(weir.pid, delay);
       const killedAt = performance.now();
       await weir.kill();
-      const served = await calls;
-      owed.push(...served.filter(({ at }) => at <= killedAt - mayLoseMs).map(({ id }) => id));
-    }
+      // What a machine does that has too few processors is no promise of Weir's.
+      const mayBeLost = (at: number) => killedAt - at < mayLoseMs + waited(at - mayLoseMs);
+      for (const { id, at } of await calls) if (mayLoseMs < 0 || !mayBeLost(at)) owed.push(id);
+    };
+    for (const delay of fc.sample(fc.integer({ min: 20, max: 500 }), { numRuns: kills, seed: 11 }))
+      await killAfter(delay);
+    // A busy machine may have come to little by then.
+    for (let more = 1; more < 10 && owed.length <= 20 * kills; more += 1) await killAfter(1000 * more);
 
     await using last = await startWeir({ env });
     const books = await readBooks(last.url, ({ pending }) => pending === 0, 30_000);
@@ -108,5 +114,5 @@ test.each([
     expect(inLangfuse).toEqual(inFile);
     rmSync(dataDir, { recursive: true, force: true });
   },
-  30_000 + kills * 3_000,
+  60_000 + kills * 10_000,
 );

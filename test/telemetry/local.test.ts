@@ -116,7 +116,7 @@ test("the log file is rotated by size while two threads write to it, and no line
   expect(phrases).toContain("listening");
   expect(readFileSync(file, "utf8")).toContain('"msg":"stopped"');
   rmSync(directory, { recursive: true });
-}, 20_000);
+}, 60_000);
 
 test("only so many older log files are kept", async () => {
   const directory = mkdtempSync(join(tmpdir(), "weir-logs-"));
@@ -127,7 +127,7 @@ test("only so many older log files are kept", async () => {
   });
   expect(readdirSync(directory).toSorted()).toEqual(["weir.log", "weir.log.1"]);
   rmSync(directory, { recursive: true });
-}, 20_000);
+}, 60_000);
 
 test("a line of the log tells what an exchange was and took, and nothing of what was said", async () => {
   await withWeir({}, async (weir) => {

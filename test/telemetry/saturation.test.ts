@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { z } from "zod";
-import { readWaited } from "../soak/process.ts";
-import { startWeir, type Weir } from "../weir.ts";
+import { startWeir } from "../weir.ts";
 import { readBooks, unaccounted } from "./books.ts";
 import { metadata } from "./observation.ts";
 import { environmentOf, openStage, type Stage } from "./stage.ts";
 import { dataEvent, events, type Script } from "./upstream.ts";
+import { type Waits, watchWaits } from "./waits.ts";
 
 /** `WEIR_KILLS=50` is the long form. */
 const kills = Number(process.env["WEIR_KILLS"] ?? 3);
@@ -24,8 +24,7 @@ type Served = { readonly id: string; readonly at: number };
 type Killed = {
   readonly served: readonly Served[];
   readonly at: number;
-  /** How long the telemetry thread had waited for a processor between `since` and the kill. Milliseconds. */
-  readonly waited: (since: number) => number;
+  readonly waited: Waits;
   readonly inFile: readonly string[];
   readonly inLangfuse: readonly string[];
   readonly unaccounted: readonly number[];
@@ -73,7 +72,7 @@ async function killUnderLoad(durability: string, afterMs: number): Promise<Kille
   await using stage = await openStage({ env });
   stage.upstream.answer = answer;
   const calls = callUntilDeath(stage);
-  const waits = await watchWaits(stage.weir, afterMs);
+  const waited = await watchWaits(stage.weir.pid, afterMs);
   const at = performance.now();
   await stage.weir.kill();
   const served = await calls;
@@ -87,22 +86,11 @@ async function killUnderLoad(durability: string, afterMs: number): Promise<Kille
   return {
     served,
     at,
-    waited: (since) => (waits.at(-1)?.waited ?? 0) - (waits.findLast((wait) => wait.at <= since)?.waited ?? 0),
+    waited,
     inFile,
     inLangfuse: stage.langfuse.spans().map((span) => String(metadata(span)["exchange_id"])),
     unaccounted: Object.values(books).map(unaccounted),
   };
-}
-
-async function watchWaits({ pid }: Weir, forMs: number): Promise<readonly { at: number; waited: number }[]> {
-  const look = () => ({ at: performance.now(), waited: readWaited(pid, "telemetry") });
-  const waits = [look()];
-  const until = performance.now() + forMs;
-  while (performance.now() < until) {
-    await Bun.sleep(10);
-    waits.push(look());
-  }
-  return waits;
 }
 
 const line = z.object({ id: z.string() });
@@ -115,7 +103,7 @@ function readIds(path: string): readonly string[] {
 /** Late enough that everything has been compiled which runs often. */
 const delays = (seed: number) => fc.sample(fc.integer({ min: 700, max: 1500 }), { numRuns: kills, seed });
 
-const limit = 30_000 + kills * 10_000;
+const limit = 60_000 + kills * 30_000;
 
 function expectNoneTwice({ inFile, inLangfuse, unaccounted: missing }: Killed): void {
   expect(new Set(inFile).size).toBe(inFile.length);

@@ -36,7 +36,7 @@ test("a corrupt exchanges.db doesn't keep the gateway from serving nor from reco
   expect(readdirSync(weir.dataDir).filter((name) => name.startsWith("exchanges.corrupt-"))).toHaveLength(1);
   expect(await weir.stop()).toBe(0);
   expect(weir.output()).toMatch(/exchanges\.db was corrupt \(file is not a database\): it was set aside as \S+\.db/);
-}, 30_000);
+}, 60_000);
 
 test("beside the log of a newer version the gateway serves, says what to do, and records wait for it in the outbox", async () => {
   await using upstream = openUpstream();
@@ -70,4 +70,4 @@ test("beside the log of a newer version the gateway serves, says what to do, and
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 30_000);
+}, 60_000);

@@ -167,4 +167,4 @@ test("whatever the body, its type and its coding, it arrives byte for byte", asy
     }),
     { numRuns: 150 },
   );
-}, 20_000);
+}, 60_000);

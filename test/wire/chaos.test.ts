@@ -85,10 +85,13 @@ for (const [n, env] of setups.entries()) {
     expect(records.filter(({ cause }) => cause === "internal_error" || cause === "shutdown")).toEqual([]);
     expect(wire.weir.lines.filter((line) => line.includes('"level":"error"'))).toEqual([]);
     // A consumer that left before its head had arrived is none at all.
-    expect(records.length).toBeGreaterThan(count * 0.95);
+    const recorded = new Set(records.map(({ attribution }) => attribution.session));
+    const reached = new Set(wire.seen.map((seen) => seen.header("x-script")));
+    expect([...reached].filter((session) => !recorded.has(session))).toEqual([]);
+    expect(records.length).toBeGreaterThan(count / 2);
     expect(records.length).toBeLessThanOrEqual(count);
-    expect(new Set(records.map(({ attribution }) => attribution.session)).size).toBe(records.length);
-  }, 20_000);
+    expect(recorded.size).toBe(records.length);
+  }, 60_000);
 }
 
 /** Numbers from 0 to 1 that look like chance, the same for the same seed. */

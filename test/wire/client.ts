@@ -64,7 +64,7 @@ export function openCall(port: number, request: Request, limitMs?: number): Call
 export function openRaw(
   port: number,
   bytes: string | Uint8Array,
-  { method = "GET", limitMs = 10_000 }: { readonly method?: string; readonly limitMs?: number | undefined } = {},
+  { method = "GET", limitMs = 25_000 }: { readonly method?: string; readonly limitMs?: number | undefined } = {},
 ): Call {
   const socket = createConnection({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   const reader = createAnswerReader(method);
@@ -93,7 +93,7 @@ export function openRaw(
     answer,
     body: () => reader.body().toString(),
     status: reader.status,
-    until: async (text, limit = 5000) => {
+    until: async (text, limit = 20_000) => {
       await waitFor(
         () => reader.body().includes(text),
         () => `${JSON.stringify(text)} did not come, but ${JSON.stringify(reader.raw().slice(-500))} (${end})`,

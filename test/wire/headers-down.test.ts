@@ -99,6 +99,7 @@ test.concurrent("an upstream can't say which exchange this was", async () => {
 });
 
 test.concurrent("server-timing tells our time and the upstream's, beside what the upstream says itself", async () => {
+  const started = performance.now();
   const { answer } = await wire.exchange({ method: "POST", target: "/v1/responses", body: "{}" }, async (seen) => {
     await Bun.sleep(120);
     seen.answer({ headers: [["server-timing", "db;dur=1"]] });
@@ -107,9 +108,9 @@ test.concurrent("server-timing tells our time and the upstream's, beside what th
   const [, weir, upstream] = /weir;dur=([\d.]+), upstream;dur=([\d.]+)/.exec(all) ?? [];
   expect(all).toContain("db;dur=1");
   expect(Number(weir)).toBeGreaterThanOrEqual(0);
-  expect(Number(weir)).toBeLessThan(100);
   expect(Number(upstream)).toBeGreaterThanOrEqual(115);
-  expect(Number(upstream)).toBeLessThan(400);
+  // What is the upstream's isn't ours too.
+  expect(Number(weir) + Number(upstream)).toBeLessThan(answer.endedAt - started + 1);
 });
 
 test.concurrent("x-request-id is ours only where the upstream sent none", async () => {

@@ -31,7 +31,7 @@ function writeStream(family: Family): Buffer {
 async function breakAfter(seen: Seen, bytes: Buffer, way: (typeof ways)[number]): Promise<void> {
   await seen.body;
   seen.write(bytes);
-  await Bun.sleep(200);
+  await Bun.sleep(1000);
   seen[way]();
 }
 
@@ -66,7 +66,7 @@ for (const family of [...families, spliced]) {
         expect(textOf(record), `text at ${offset}`).toBe(said);
       });
       await Promise.all(outcomes);
-    }, 15_000);
+    }, 60_000);
   }
 }
 
@@ -128,7 +128,7 @@ test("a small answer that breaks off with its head is 502, every time", async ()
     return `${answer.status} ${answer.header("x-weir-error")}`;
   });
   expect(new Set(await Promise.all(codes))).toEqual(new Set(["502 upstream_failed"]));
-}, 15_000);
+}, 60_000);
 
 test.concurrent("an encoded stream that breaks off never ends cleanly, decoded or not", async () => {
   const bytes = Bun.gzipSync(Buffer.from(words.map(spliced.say).join("") + spliced.last));
@@ -145,7 +145,7 @@ test.concurrent("an encoded stream that breaks off never ends cleanly, decoded o
     expect((await running.record()).outcome).toBe("failed");
   });
   await Promise.all(checks);
-}, 10_000);
+}, 60_000);
 
 test.concurrent("a stream that is broken gzip never ends cleanly where it has to be decoded", async () => {
   const running = wire.open(spliced.call, async (seen) => {
@@ -177,7 +177,7 @@ test.concurrent("the consumer of a broken stream has every byte that had come be
     expect(answer.end).not.toBe("clean");
   });
   await Promise.all(checks);
-}, 10_000);
+}, 60_000);
 
 test.concurrent("a slow reader of a broken stream still gets what was sent to it", async () => {
   const big = openai.say("x".repeat(300_000));
@@ -185,11 +185,11 @@ test.concurrent("a slow reader of a broken stream still gets what was sent to it
     await seen.body;
     seen.begin();
     seen.chunk(big);
-    await Bun.sleep(200);
+    await Bun.sleep(1000);
     seen.reset();
   });
   running.socket.pause();
-  setTimeout(() => running.socket.resume(), 600);
+  setTimeout(() => running.socket.resume(), 2000);
   const answer = await running.answer;
   expect([answer.text === big, answer.end === "clean"]).toEqual([true, false]);
   expect((await running.record()).outcome).toBe("failed");
@@ -209,7 +209,7 @@ describe("STREAM_ERROR_EVENT=true says so in the dialect, and the connection sti
           await seen.body;
           seen.begin();
           seen.chunk(part);
-          await Bun.sleep(60);
+          await Bun.sleep(500);
           seen[way]();
         });
         const answer = await running.answer;
@@ -219,7 +219,7 @@ describe("STREAM_ERROR_EVENT=true says so in the dialect, and the connection sti
         expect(JSON.parse(data)).toMatchObject(errors[family.name.split(",")[0] ?? ""] ?? {});
         expect(answer.end).not.toBe("clean");
         expect((await running.record()).outcome).toBe("failed");
-      }, 10_000);
+      }, 60_000);
     }
   }
 
@@ -242,7 +242,7 @@ test("an upload whose upstream dies is 502 every time, and the consumer's fault 
     return `${answer.status} ${answer.header("x-weir-error")}`;
   });
   expect(new Set(await Promise.all(codes))).toEqual(new Set(["502 upstream_failed"]));
-}, 15_000);
+}, 60_000);
 
 test.concurrent("an answer that comes before the upload has ended passes", async () => {
   const headers = [["content-length", "1000000"]] as const;

@@ -290,7 +290,7 @@ test("the usage event alone is taken out, however a stream is written and wherev
     }),
     { numRuns: 100 },
   );
-}, 20_000);
+}, 60_000);
 
 test("whatever JSON object asks for a stream, it keeps every byte of its own", async () => {
   const members = fc.dictionary(
@@ -313,4 +313,4 @@ test("whatever JSON object asks for a stream, it keeps every byte of its own", a
     }),
     { numRuns: 100 },
   );
-}, 20_000);
+}, 60_000);
