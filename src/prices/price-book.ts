@@ -72,7 +72,7 @@ export function createPriceBook({
       if (usage.source === "none") return free;
       const counted = usageBuckets.filter((bucket) => (usage[bucket] ?? 0) > 0);
       for (const listing of find(provider, model ?? "")) {
-        const card = listing.at(Number(at));
+        const card = listing.at(typeof at === "number" ? at : at.getTime());
         if (card !== undefined) return priceBy(card, listing, { usage, counted, tier });
       }
       return counted.length === 0 ? free : unpriced;
