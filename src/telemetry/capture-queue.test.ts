@@ -63,6 +63,9 @@ test("room comes back when a batch is acknowledged, and what was never acknowled
   queue.acknowledge(first?.number ?? 0, first?.bytes ?? new ArrayBuffer(0));
   expect(queue.add(capture("c"))).toBe(2);
   queue.take();
-  expect(queue.giveUpSent()).toBe(1);
+  expect(queue.add(capture("d"))).toBe(3);
+  expect(queue.giveUpSent()).toEqual({ batches: [2], records: 1 });
+  expect(queue.take()?.number).toBe(3);
+  expect(queue.giveUpSent()).toEqual({ batches: [3], records: 1 });
   expect(queue.state()).toMatchObject({ records: 0, bytes: 0 });
 });

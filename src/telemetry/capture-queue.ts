@@ -9,8 +9,8 @@ export type CaptureQueue = {
   readonly take: () => CaptureBatch | undefined;
   /** Takes the batch's buffer back, for the next one. */
   readonly acknowledge: (batch: number, buffer: ArrayBuffer) => void;
-  /** Forgets what was sent and never acknowledged; returns how many records that were. */
-  readonly giveUpSent: () => number;
+  /** Forgets what was sent and never acknowledged; returns which batches that were, with how many records. */
+  readonly giveUpSent: () => { readonly batches: readonly number[]; readonly records: number };
   readonly state: () => { readonly records: number; readonly bytes: number; readonly bodiesDropped: number };
 };
 
@@ -77,7 +77,10 @@ export function createCaptureQueue({
       forget(batch);
       if (buffer.byteLength <= mostSpare) spare = buffer;
     },
-    giveUpSent: () => [...sent.keys()].reduce((records, batch) => records + forget(batch), 0),
+    giveUpSent() {
+      const numbers = [...sent.keys()];
+      return { batches: numbers, records: numbers.reduce((records, number) => records + forget(number), 0) };
+    },
     state: () => ({ records: waitingRecords + sentRecords, bytes: waitingBytes + sentBytes, bodiesDropped }),
   };
 

@@ -210,11 +210,11 @@ export async function openTelemetry({
     restart();
   }
 
-  /** What was with a worker that answers no more is lost, and counted. */
+  /** What was with a worker that answers no more is lost, and counted; who waits for anything else waits on. */
   function giveUpSent(): number {
     unacknowledged = 0;
-    const records = queue.giveUpSent();
-    for (const batch of waiters.keys()) settle(batch, false);
+    const { batches, records } = queue.giveUpSent();
+    for (const batch of batches) settle(batch, false);
     for (const tell of questions.values()) tell(undefined);
     questions.clear();
     if (records > 0) countLost("worker_lost", records);

@@ -24,3 +24,8 @@ test("what no model has worked for took nothing, and what nobody could count sta
   const unknown = settle("generation", none, { unpriced: true });
   expect([unknown.tokens, unknown.costNanoUsd]).toEqual([undefined, undefined]);
 });
+
+test("who asks for an answer again takes nothing of what its usage says", () => {
+  const again = sumUsage({ input: 1_000, output: 500 }, { source: "provider" });
+  expect(settle("other", again)).toEqual({ number: 7, tokens: { input: 0, output: 0 }, costNanoUsd: 0 });
+});

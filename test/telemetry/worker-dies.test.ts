@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TelemetryConfig } from "../../src/config/config.ts";
 import type { Capture } from "../../src/domain/capture.ts";
+import type { WorkerSettings } from "../../src/telemetry/protocol.ts";
 import { openTelemetry, type Telemetry } from "../../src/telemetry/telemetry.ts";
 import { waitFor } from "../weir.ts";
 
@@ -23,35 +24,39 @@ afterEach(async () => {
 
 const dying = new URL("dying-worker.ts", import.meta.url).href;
 
+function settingsOf(different: Partial<TelemetryConfig> = {}): WorkerSettings {
+  const log = { level: "silent", format: "json", maxFileBytes: 1_000_000, maxFiles: 1 } as const;
+  const file = { path: join(dataDir, "exchanges.jsonl"), maxBytes: 100_000_000, maxFiles: 3 };
+  return {
+    dataDir,
+    version: "1.2.3",
+    log,
+    prices: { own: { models: {}, aliases: {} }, file: join(dataDir, "prices.json") },
+    telemetry: {
+      enabled: true,
+      maxBodyBytes: 1_000_000,
+      captureQueueBytes: 64_000_000,
+      durability: "batched",
+      strictTimeoutMs: 5_000,
+      refusalsPerMinute: 600,
+      outbox: { backend: "sqlite", flushMs: 5, maxBytes: 100_000_000, maxAgeMs: 86_400_000, fsync: "off" },
+      sinks: [{ name: "file", values: file, bodies: "full", sample: 1 }],
+      exchangeLog: {
+        database: { driver: "sqlite", path: join(dataDir, "exchanges.db") },
+        keepsRows: true,
+        durable: false,
+      },
+      ...different,
+    },
+  };
+}
+
 function open(
   different: Partial<TelemetryConfig> = {},
   workers: () => Worker = () => new Worker(dying),
 ): Promise<Telemetry> {
-  const log = { level: "silent", format: "json", maxFileBytes: 1_000_000, maxFiles: 1 } as const;
-  const file = { path: join(dataDir, "exchanges.jsonl"), maxBytes: 100_000_000, maxFiles: 3 };
   return openTelemetry({
-    settings: {
-      dataDir,
-      version: "1.2.3",
-      log,
-      prices: { own: { models: {}, aliases: {} }, file: join(dataDir, "prices.json") },
-      telemetry: {
-        enabled: true,
-        maxBodyBytes: 1_000_000,
-        captureQueueBytes: 64_000_000,
-        durability: "batched",
-        strictTimeoutMs: 5_000,
-        refusalsPerMinute: 600,
-        outbox: { backend: "sqlite", flushMs: 5, maxBytes: 100_000_000, maxAgeMs: 86_400_000, fsync: "off" },
-        sinks: [{ name: "file", values: file, bodies: "full", sample: 1 }],
-        exchangeLog: {
-          database: { driver: "sqlite", path: join(dataDir, "exchanges.db") },
-          keepsRows: true,
-          durable: false,
-        },
-        ...different,
-      },
-    },
+    settings: settingsOf(different),
     createWorker: workers,
     onTrouble: (about, phrase) => said.push(`${phrase} ${JSON.stringify(about)}`),
   });
@@ -136,6 +141,24 @@ test("who waits for a record to be durable is told at once that its worker died"
   expect(await telemetry.hand(capture("throw-now"))).toBe(false);
   expect(performance.now() - started).toBeLessThan(4_000);
   expect(telemetry.state().late).toBe(1);
+});
+
+test("who waits for a record that the dead worker never got is told once the next one has it", async () => {
+  telemetry = await open({ durability: "strict" });
+  const sent = telemetry.hand(capture("throw-now"));
+  const next = telemetry.hand(capture("a"));
+  expect(await Promise.all([sent, next])).toEqual([false, true]);
+  expect(telemetry.state()).toMatchObject({ late: 1, lost: 1 });
+});
+
+test("who waits for a record while a worker with other settings takes the place of one is told once that has it", async () => {
+  telemetry = await open({ durability: "strict" });
+  const before = telemetry.hand(capture("a"));
+  const changed = telemetry.change(settingsOf({ durability: "strict", refusalsPerMinute: 601 }));
+  const meanwhile = telemetry.hand(capture("b"));
+  await changed;
+  expect(await Promise.all([before, meanwhile])).toEqual([true, true]);
+  expect(telemetry.state()).toMatchObject({ late: 0, lost: 0, restarts: 0 });
 });
 
 test("telemetry whose worker is dead still closes", async () => {
