@@ -20,10 +20,10 @@ export const openaiResponses: Dialect = {
   createAnswer,
 };
 
-/** A WebSocket is opened by a GET of the same path; compacting a conversation is a model's work, counting its tokens isn't. */
+/** A WebSocket is opened by a GET of the same path, and each request on it stands for a POST; compacting a conversation is a model's work, counting its tokens isn't. */
 function kindOf({ method, path }: RequestPlace) {
   const generates =
-    (method === "POST" && /\/responses(\/compact)?\/?$/.test(path)) ||
+    (method === "POST" && /\/(responses(\/compact)?|realtime)\/?$/.test(path)) ||
     (method === "GET" && /\/(responses|realtime)\/?$/.test(path));
   return generates ? "generation" : "other";
 }

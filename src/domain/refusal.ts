@@ -29,7 +29,7 @@ const catalogue = {
   request_timeout: [408, "The request stopped arriving. Send it again, without pauses in its body."],
   param_not_allowed: [400, "A parameter has a value that is not allowed here. Change or leave out the parameter."],
   header_required: [400, "A header that is required here is missing. Send it."],
-  head_invalid: [400, "This request names its host or its length twice. Send each once."],
+  head_invalid: [400, "This request's head has no valid Host, or names its host or its length twice. Send each once."],
   body_invalid: [400, "This body is not a valid request. Correct it and send it again."],
   budget_exceeded: [402, "The budget is spent. Wait until it renews, or ask for a larger one."],
   model_unpriced: [

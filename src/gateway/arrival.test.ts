@@ -63,3 +63,9 @@ test("attribution is read as UTF-8, and text that is none stays as it came", () 
   });
   expect(arrive({ "x-user-id": "caf\u00e9" }).attribution).toEqual({ "x-user-id": "caf\u00e9" });
 });
+
+test("what follows a hash is neither path nor query", () => {
+  const at = "http://127.0.0.1:3000";
+  expect(arrive({}, `${at}/v1/chat/completions#?x=1`)).toMatchObject({ path: "/v1/chat/completions", search: "" });
+  expect(arrive({}, `${at}/v1/models?x=1#/y`)).toMatchObject({ path: "/v1/models", search: "?x=1" });
+});

@@ -40,7 +40,8 @@ export function writeTraceparent({ traceId, spanId }: Pick<Arrival, "traceId" | 
 export function readArrival(request: Request, watch: Watch, clock: Clock): Arrival {
   const headers = request.headers.toJSON();
   const id = Bun.randomUUIDv7();
-  const { url } = request;
+  // What follows a hash never goes up, and so must not decide anything.
+  const [url = ""] = request.url.split("#", 1);
   const pathAt = url.indexOf("/", url.indexOf("://") + 3);
   const queryAt = url.indexOf("?", pathAt);
   return {

@@ -115,3 +115,11 @@ test("a probe goes up with no credential at all, whatever the mode", () => {
     emptied: new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]),
   });
 });
+
+test("a question mark within the query begins no place of a credential: it would go up as it came", () => {
+  for (const search of [`??key=${gateKey}`, `?a=1?key=${gateKey}`, `?xkey=${gateKey}`])
+    expect([search, refusal(() => admit(gate, {}, { key: "sk-operator", search }))]).toEqual([
+      search,
+      "credential_missing",
+    ]);
+});

@@ -180,7 +180,13 @@ export function listCredentials(headers: HeaderValues, search: string): readonly
 }
 
 function readQueryKeys(search: string): readonly string[] {
-  return Array.from(search.matchAll(/[?&]key=([^&]*)/g), ([, raw = ""]) => {
+  // Read as it is taken out again: a question mark further on is a part of a name or a value.
+  const written = search
+    .slice(1)
+    .split("&")
+    .filter((part) => part.startsWith("key="));
+  return written.map((part) => {
+    const raw = part.slice("key=".length);
     try {
       return decodeURIComponent(raw.replaceAll("+", " "));
     } catch {

@@ -71,3 +71,22 @@ test("many different paths push nothing out that is still needed", () => {
     expect(route(`GET /v1/files/${id}`)).toBe(`openai openai-other /v1/files/${id}`);
   expect(route("POST /v1/messages")).toBe("anthropic anthropic-messages /v1/messages");
 });
+
+test("a path that is written in an unusual way means what its usual form means, and goes up as it came", () => {
+  const written: readonly (readonly [path: string, usual: string])[] = [
+    ["/v1/chat/%63ompletions", "/v1/chat/completions"],
+    ["/v1/%72esponses", "/v1/responses"],
+    ["/deepseek/v1/chat/completions//", "/v1/chat/completions/"],
+    ["/deepseek//v1//chat/completions", "/v1/chat/completions"],
+    ["/deepseek/v1/chat/completions;x", "/v1/chat/completions"],
+    ["/v1beta/models/m%3AgenerateContent", "/v1beta/models/m:generateContent"],
+  ];
+  for (const [path, usual] of written) {
+    const found = findRoute({ method: "POST", path, search: "", headers: {} });
+    expect([path, found?.path]).toEqual([path, usual]);
+    expect([path, found?.dialect.kindOf({ method: "POST", path: found.path })]).toEqual([path, "generation"]);
+    expect(found?.url).toEndWith(path.replace(/^\/deepseek/, ""));
+  }
+  const kept = findRoute({ method: "GET", path: "/v1/files/a%2Fb%3Fc%20d%25", search: "", headers: {} });
+  expect(kept?.path).toBe("/v1/files/a%2Fb%3Fc%20d%25");
+});

@@ -8,7 +8,7 @@ import { type CompiledPolicy, compilePolicy } from "./policy.ts";
 export type Route = {
   readonly provider: Provider;
   readonly dialect: Dialect;
-  /** Without the provider's prefix and its base path. */
+  /** Without the provider's prefix and its base path, and as it is usually written: what it means is judged by this. */
   readonly path: string;
   /** Origin, base path and path; the query is the consumer's. */
   readonly url: string;
@@ -90,7 +90,7 @@ function isGemini(method: string, path: string): boolean {
 }
 
 function carriesGeminiKey(headers: HeaderValues, search: string): boolean {
-  return "x-goog-api-key" in headers || (search !== "" && /[?&]key=[^&]/.test(search));
+  return "x-goog-api-key" in headers || (search !== "" && /^\?(?:[^&]*&)*?key=[^&]/.test(search));
 }
 
 /** Claude Code asks its base URL for a sign of life before it has a credential. */
@@ -111,13 +111,27 @@ function splitPrefix(
 function routeTo(provider: Provider | undefined, method: string, path: string, probe = false): Route | undefined {
   if (!provider) return undefined;
   const own = collapseVersion(path);
+  const usual = writeUsually(own);
   return {
     provider,
-    dialect: findDialect(provider, method, own),
-    path: own,
+    dialect: findDialect(provider, method, usual),
+    path: usual,
     url: joinUrl(provider.baseUrl, own),
     probe,
   };
+}
+
+/**
+ * A path as its equals are usually written, whatever form goes up: most servers undo percent-encodings that nothing needs
+ * (RFC 3986, section 6.2.2.2), take slashes together and pass parameters of segments over.
+ */
+function writeUsually(path: string): string {
+  if (!/%|\/\/|;/.test(path)) return path;
+  const plain = path.replace(/%([2-7][\da-f])/gi, (written, hex: string) => {
+    const char = String.fromCharCode(Number.parseInt(hex, 16));
+    return /[\w.~:@!$'()*+,=-]/.test(char) ? char : written;
+  });
+  return plain.replace(/;[^/]*/g, "").replace(/\/{2,}/g, "/");
 }
 
 /** A base URL with a version under a client that adds one gives it twice. */
