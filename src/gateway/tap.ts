@@ -54,12 +54,15 @@ export function createTap({
   let ended = false;
   let over: Over | undefined;
   let first = true;
+  let reading = false;
   let draining = false;
   let down: ReadableStreamDefaultController<Uint8Array>;
 
   watch.onOver = (why) => {
     over ??= why;
     reader.cancel().catch(ignore);
+    // A consumer that takes nothing asks for nothing, so that no read tells of the end.
+    if (!reading && !ended) void finish(endsOver[over]);
   };
   const start = (controller: typeof down) => void (down = controller);
   return new ReadableStream<Uint8Array>({ start, pull, cancel }, { highWaterMark: 0 });
@@ -71,12 +74,14 @@ export function createTap({
 
   function read(): ReturnType<ChunkReader["read"]> {
     if (idleMs > 0) watch.deadline = elapsed() + idleMs;
+    reading = true;
     return reader.read();
   }
 
   function pass({ done, value }: Awaited<ReturnType<ChunkReader["read"]>>): Promise<void> | undefined {
     // A consumer that is slow to take what is here is no pause of the upstream's.
     watch.deadline = Number.POSITIVE_INFINITY;
+    reading = false;
     if (draining && value) note(value);
     if (ended) return undefined;
     if (done || !value) return finish(over ? endsOver[over] : { kind: "complete" });
@@ -89,6 +94,7 @@ export function createTap({
 
   function fail(error: unknown): Promise<void> | undefined {
     watch.deadline = Number.POSITIVE_INFINITY;
+    reading = false;
     return ended ? undefined : finish(over ? endsOver[over] : { kind: "broken", error });
   }
 

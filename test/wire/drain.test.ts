@@ -143,6 +143,29 @@ test.concurrent("SHUTDOWN_TIMEOUT_MS cuts what is left: never a clean end, a rec
   expect(records.length).toBe(2);
 }, 60_000);
 
+test.concurrent("what a consumer doesn't read any more is recorded too when SHUTDOWN_TIMEOUT_MS is over", async () => {
+  await using wire = await openWire({ env: { SHUTDOWN_TIMEOUT_MS: "500" } });
+  const { weir } = wire;
+  const running = wire.open(anthropic.call, async (seen) => {
+    seen.begin();
+    seen.chunk(anthropic.first + anthropic.say("one "));
+    const much = anthropic.say("x".repeat(1_000_000));
+    for (let n = 0; n < 256 && seen.socket.writable; n += 1) {
+      seen.chunk(much);
+      if (seen.socket.writableNeedDrain)
+        await new Promise((go) => seen.socket.once("drain", go).once("close", go).once("error", go));
+    }
+  });
+  await running.until("one");
+  running.socket.pause();
+  // Until nothing is taken any more.
+  await Bun.sleep(1000);
+  weir.signal("SIGTERM");
+  expect(await weir.exited).toBe(0);
+  running.leave();
+  expect(await weir.records()).toMatchObject([{ outcome: "failed", cause: "shutdown", status: 200 }]);
+}, 60_000);
+
 test.concurrent("a second signal ends it at once", async () => {
   await using wire = await openWire();
   const running = stream(wire, 300);
