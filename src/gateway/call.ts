@@ -161,7 +161,11 @@ function withinIdle<T>(read: Promise<T>, { watch }: Arrival, { clientIdleTimeout
     watch.onOver = (why) =>
       reject(why === "late" ? new Refusal("request_timeout", closing) : new Refusal("draining", closing));
     if (clientIdleTimeoutMs > 0) watch.deadline = elapsed() + clientIdleTimeoutMs;
-    read.then(resolve, (cause: unknown) =>
+    const end = (bytes: T) => {
+      watch.deadline = Number.POSITIVE_INFINITY;
+      resolve(bytes);
+    };
+    read.then(end, (cause: unknown) =>
       reject(new ConsumerLeft("The consumer closed the connection while its request was being read.", { cause })),
     );
   });

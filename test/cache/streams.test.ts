@@ -162,6 +162,19 @@ test("equal requests wait for the first, whose leaving fails none of them", asyn
   expect([answer.status, answer.text, seen.length]).toEqual([200, '{"id":"once"}', 1]);
 });
 
+test("equal requests wait for the first for longer than a consumer may pause within its body", async () => {
+  await using short = await openStage({ env: { CLIENT_IDLE_TIMEOUT_MS: "500" } });
+  const slow: Script = async (seen) => {
+    await seen.body;
+    await Bun.sleep(2000);
+    await answering([], "200 OK", '{"id":"once"}')(seen);
+  };
+  const asked = { body: body({ stream: false }), script: slow, headers: [optIn] };
+  const calls = await Promise.all([short.call(asked), short.call(asked)]);
+  expect(calls.map(({ answer }) => [answer.status, answer.text])).toEqual(Array(2).fill([200, '{"id":"once"}']));
+  expect(calls.map(wordOf).toSorted()).toEqual(["hit", "miss"]);
+}, 60_000);
+
 test("equal requests go by themselves where the first brings nothing to keep", async () => {
   const text = body({ stream: false });
   const failing: Script = async (seen) => {
