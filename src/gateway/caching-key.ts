@@ -42,9 +42,9 @@ export function createKey(call: KeyedCall, method: string, tenant: string | unde
   };
 }
 
-/** What providers choose an answer by and name in no `vary`: accounts, versions, and credentials that we don't know as such. */
+/** What providers choose an answer by and name in no `vary`: accounts, versions, wishes, and credentials that we don't know as such. */
 const choosing =
-  /auth|cookie|key|token|secret|signature|credential|account|organi[sz]ation|project|tenant|subscription|-beta$|-version$/;
+  /auth|cookie|key|token|secret|signature|credential|account|organi[sz]ation|project|tenant|subscription|fieldmask|-beta$|-version$|^prefer$/;
 const notChoosing = /^x-stainless-|^x-langfuse-|^x-weir-|^idempotency-key$|^sec-/;
 const ofBodies = new Set(["content-type", "content-encoding", "accept"]);
 const placeOf: Readonly<Record<string, string>> = {

@@ -204,6 +204,13 @@ test("an answer that varies is given for the headers that it was made for", asyn
   ).toEqual(["miss", "miss"]);
 });
 
+test("an answer of chosen members is given only to who chose the same", async () => {
+  const target = path();
+  const script = answering([["cache-control", "max-age=60"]]);
+  const ask = (mask: string) => () => stage().get(target, { script, headers: [["x-goog-fieldmask", mask]] });
+  expect(await wordsOf([ask("a"), ask("b"), ask("a")])).toEqual(["miss", "miss", "hit"]);
+});
+
 test("what is stale is asked about, and a consumer that sent no validators gets all of it", async () => {
   const target = path();
   const script = withEtag("max-age=0");
