@@ -6,6 +6,11 @@ export function mediaType(contentType: string | undefined): string {
   return (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
+/** Whether a content type says a stream of events, in whatever case. */
+export function isEventStream(contentType: string | null | undefined): boolean {
+  return mediaType(contentType ?? undefined) === "text/event-stream";
+}
+
 /** The form that a media type stands for; `undefined` where there is none. */
 export function declaredForm(type: string): BodyForm | undefined {
   if (type === "") return undefined;

@@ -20,6 +20,9 @@ export type WholeBodies = {
  */
 export const smallBodies: WholeBodies = { declared: 65_536, json: 0 };
 
+/** None is taken whole. */
+export const noBodies: WholeBodies = { declared: -1, json: 0 };
+
 /** Reads a body as far as it has to be whole. */
 export function readAnswerBody(
   method: string,

@@ -1,4 +1,5 @@
 import { openAnswer } from "../dialects/answer-reader.ts";
+import { isEventStream } from "../dialects/body-form.ts";
 import { readCacheControl } from "../cache/cache-control.ts";
 import type { CacheEntry, HeaderValues } from "../cache/cache.ts";
 import { readVariant } from "../cache/vary.ts";
@@ -18,7 +19,7 @@ export function draftEntry(
   const vary = readVariant(kept, call.headers);
   if (!vary) return undefined;
   const control = status === 200 && ttlSeconds !== undefined ? writeControl(kept, ttlSeconds) : undefined;
-  const spliced = call.spliced && isEventStream(kept);
+  const spliced = call.spliced && isEventStream(kept["content-type"]);
   return { status, headers: kept, vary, spliced, receivedAt: now, ...(control === undefined ? {} : { control }) };
 }
 
@@ -37,7 +38,7 @@ const passing =
 function writeControl(headers: HeaderValues, ttlSeconds: number): string | undefined {
   const own = new Map(readCacheControl(headers["cache-control"]));
   // Every guide to event streams has them say this, for the sake of proxies that nobody asked to keep anything.
-  if (isEventStream(headers)) own.delete("no-cache");
+  if (isEventStream(headers["content-type"])) own.delete("no-cache");
   const says = ["max-age", "s-maxage", "no-cache"].some((name) => own.has(name)) || "expires" in headers;
   if (says) return undefined;
   const kept = [...own.keys()].filter(
@@ -119,8 +120,4 @@ function replayReader(
       return Promise.resolve();
     },
   };
-}
-
-function isEventStream(headers: HeaderValues): boolean {
-  return headers["content-type"]?.startsWith("text/event-stream") ?? false;
 }

@@ -24,6 +24,7 @@ import { type CacheTold, isOutage, tellCache } from "./caching-told.ts";
 import type { Answer, Forward } from "./forward.ts";
 import type { Respond } from "./respond.ts";
 import type { Pass } from "./token-book.ts";
+import { isUpstreams } from "./upstream-failure.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
 /** One call's way past the cache. */
@@ -254,7 +255,7 @@ export function createCaching(parts: CachingParts): Caching {
 
     function fail(error: unknown): Response | Promise<Response> | undefined {
       flight?.land();
-      if (plan.kind === "pass" || !stale || !isAway(error)) return undefined;
+      if (plan.kind === "pass" || !stale || !isUpstreams(error)) return undefined;
       return isStandIn(stale.entry, arrived.headers, stale.verdict) ? standIn(plan, stale, error.code) : undefined;
     }
 
@@ -299,12 +300,6 @@ function declaredSize({ headers, body }: Answer): number {
 
 function discard({ body }: Answer): void {
   if (body.kind === "stream") body.reader.cancel().catch(() => {});
-}
-
-function isAway(error: unknown): error is Refusal {
-  return (
-    error instanceof Refusal && ["upstream_unreachable", "upstream_timeout", "upstream_failed"].includes(error.code)
-  );
 }
 
 /** Waits for what an equal request brings: not longer than a consumer stays, and not for ever. */

@@ -1,12 +1,13 @@
+import { isEventStream } from "../dialects/body-form.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type AnswerBody, readAnswerBody, type WholeBodies } from "./answer-body.ts";
+import { type AnswerBody, noBodies, readAnswerBody, type WholeBodies } from "./answer-body.ts";
 import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
 import { decide } from "./decide.ts";
 import type { Reachability } from "./reachability.ts";
 import type { UnderWay } from "./under-way.ts";
-import { type CallEnd, readUpstreamFailure } from "./upstream-failure.ts";
+import { type CallEnd, isUpstreams, readUpstreamFailure } from "./upstream-failure.ts";
 import { createUpstreamPools, type UpstreamPool } from "./upstream-pools.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
@@ -62,13 +63,15 @@ export function createForward(parts: ForwardParts): Forward {
       const { status, headers } = response;
       reachability.answered(origin, status);
       if (status < 200 || status > 599) throw createStatusRefusal(status);
-      const reading = readAnswerBody(call.method, response, wholeBodies);
+      const reading = readAnswerBody(call.method, response, isFiltered(call, headers) ? noBodies : wholeBodies);
       const body = reading instanceof Promise ? await reading : reading;
       return { status, headers, body, sentAt, headAt: clock.elapsed() };
     } catch (error) {
       if (ending === "left") throw new ConsumerLeft("The consumer closed the connection before its answer began.");
-      reachability.failed(origin);
-      throw readUpstreamFailure(error, ending, call);
+      const failure = readUpstreamFailure(error, ending, call);
+      // What the consumer or an operator broke off says nothing of the upstream.
+      if (isUpstreams(failure)) reachability.failed(origin);
+      throw failure;
     } finally {
       unwatch();
     }
@@ -100,6 +103,11 @@ export function createForward(parts: ForwardParts): Forward {
       unwatch?.();
     };
   }
+}
+
+/** Something is taken out of such an answer, which then goes down with a framing of its own. */
+function isFiltered({ spliced }: Call, headers: Headers): boolean {
+  return spliced && isEventStream(headers.get("content-type"));
 }
 
 function createStatusRefusal(status: number): Refusal {

@@ -1,3 +1,4 @@
+import { isEventStream } from "../dialects/body-form.ts";
 import { families } from "../dialects/family.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import type { Call } from "./call.ts";
@@ -54,7 +55,8 @@ export function createRespond(parts: RespondParts): Respond {
         return whenDurable(durable, new Response(body.bytes, { status, headers }), call);
       }
       case "stream": {
-        const decoded = call.spliced && isEventStream(answer.headers) ? decode(body.reader, headers) : undefined;
+        const decoded =
+          call.spliced && isEventStream(answer.headers.get("content-type")) ? decode(body.reader, headers) : undefined;
         const down = createDown(call, answer, decoded ?? body.reader, decoded !== undefined);
         if (!call.request.signal.aborted) return new Response(down, { status, headers });
         // The consumer left before there was anything to pull, so nothing else would end it.
@@ -116,7 +118,8 @@ export function createRespond(parts: RespondParts): Respond {
         });
       },
       breakOff: (controller) => {
-        const tells = isEventStream(answer.headers) && decide(call, "streamErrorEvent", parts.streamErrorEvent);
+        const tells =
+          isEventStream(answer.headers.get("content-type")) && decide(call, "streamErrorEvent", parts.streamErrorEvent);
         if (tells) controller.enqueue(encodeErrorEvent(call));
         parts.breakOff(call.request);
       },
@@ -142,10 +145,6 @@ export function addIds(headers: Headers, { id, traceId }: Pick<Arrival, "id" | "
   headers.set("x-weir-exchange-id", id);
   headers.set("x-weir-trace-id", traceId);
   if (!headers.has("x-request-id")) headers.set("x-request-id", traceId);
-}
-
-function isEventStream(headers: Headers): boolean {
-  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
 const decoders: Readonly<Record<string, Bun.CompressionFormat>> = {

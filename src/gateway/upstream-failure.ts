@@ -52,6 +52,13 @@ function readReason(error: unknown): string | undefined {
   );
 }
 
+/** Whether a call failed by its upstream: it can't be reached, it is too late, or it broke off. */
+export function isUpstreams(error: unknown): error is Refusal {
+  return (
+    error instanceof Refusal && ["upstream_unreachable", "upstream_timeout", "upstream_failed"].includes(error.code)
+  );
+}
+
 /** Whether nothing of the call was taken by an upstream, so that it is as if it had never been made. */
 export function isUnreached(error: unknown): boolean {
   return error instanceof Refusal && error.code === "upstream_unreachable";

@@ -252,3 +252,15 @@ test("after all of this it still answers at once", async () => {
   expect((await wire.exchange(openai.call)).answer.status).toBe(200);
   expect(performance.now() - started).toBeLessThan(5000);
 });
+
+test("a consumer that stops in the middle of its upload says nothing of the provider", async () => {
+  await using own = await openWire({ env: { CLIENT_IDLE_TIMEOUT_MS: "500" } });
+  expect((await own.exchange(openai.call, (seen) => seen.answer())).answer.status).toBe(200);
+  const stalled = openRaw(
+    own.weir.port,
+    "POST /v1/files HTTP/1.1\r\nHost: h\r\nContent-Type: application/octet-stream\r\nContent-Length: 500000\r\n\r\nabc",
+  );
+  expect((await stalled.answer).status).toBe(408);
+  const { text } = await send(own.weir.port, { target: "/api/health" });
+  expect(JSON.parse(text)).toMatchObject({ status: "ok", upstream: { openai: "ok" } });
+}, 60_000);

@@ -209,6 +209,26 @@ describe("the encoded answer of a call that was made to tell its usage is decode
   }
 });
 
+describe("the answer of a call that was made to tell its usage is filtered, in whatever framing and letters", () => {
+  const request = { method: "POST", target: "/v1/chat/completions", headers: [json], body: '{"stream":true}' };
+  for (const [coding, compress] of [["identity", (bytes: Buffer) => bytes], ...Object.entries(codings)] as const) {
+    test.concurrent(`in one piece of a declared length, ${coding}`, async () => {
+      const { answer } = await wire.exchange(request, (seen) =>
+        seen.answer({ headers: [sse, ["content-encoding", coding]], body: compress(Buffer.from(withUsage)) }),
+      );
+      expect([answer.text, answer.end]).toEqual([withoutUsage, "clean"]);
+    });
+  }
+  test.concurrent("with a type in other letters", async () => {
+    const { answer } = await wire.exchange(request, (seen) => {
+      seen.begin([["content-type", "Text/Event-Stream; charset=utf-8"]]);
+      seen.chunk(withUsage);
+      seen.end();
+    });
+    expect([answer.text, answer.end]).toEqual([withoutUsage, "clean"]);
+  });
+});
+
 test.concurrent("an answer that is no stream passes as it is", async () => {
   const body = '{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}';
   const request = { method: "POST", target: "/v1/chat/completions", headers: [json], body: '{"stream":true}' };
