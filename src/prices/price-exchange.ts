@@ -3,7 +3,10 @@ import type { Usage } from "../domain/usage.ts";
 import type { PriceBook } from "./price-book.ts";
 
 /** What of an exchange its cost depends on. */
-export type Work = Pick<Exchange, "kind" | "provider" | "model" | "usage" | "output" | "outcome" | "status"> & {
+export type Work = Pick<
+  Exchange,
+  "kind" | "provider" | "model" | "usage" | "output" | "outcome" | "status" | "error"
+> & {
   /** When it was asked; milliseconds since the epoch. */
   readonly at: number;
 };
@@ -13,7 +16,7 @@ export type ExchangeCost = Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced">
 
 /** Puts a price on an exchange. Only work of a model is paid for: who asks for an answer again is told the same usage again. */
 export function priceExchange(prices: Pick<PriceBook, "price">, work: Work): ExchangeCost {
-  const { kind, provider, model, usage, outcome, status, at } = work;
+  const { kind, provider, model, usage, outcome, status, error, at } = work;
   if (kind === "other") return {};
   const priced = prices.price({ provider, model, usage, at });
   switch (priced.kind) {
@@ -23,7 +26,7 @@ export function priceExchange(prices: Pick<PriceBook, "price">, work: Work): Exc
       return { unpriced: true };
     case "free":
       // Work that nobody counted (audio is billed by its length) has a price that nobody knows.
-      return outcome === "answered" && !isError(status) && !isCounted(usage) && !saysNoTokens(usage)
+      return outcome === "answered" && !isError(status) && !error && !isCounted(usage) && !saysNoTokens(usage)
         ? { unpriced: true }
         : {};
   }

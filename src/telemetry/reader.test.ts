@@ -82,3 +82,28 @@ test("a provider's error used nothing and cost nothing", () => {
   expect(exchange).not.toHaveProperty("cost_nano_usd");
   expect(exchange).not.toHaveProperty("unpriced");
 });
+
+test("an error in a stream whose head said that all is well used nothing either, unless something was said before", () => {
+  const event = (name: string, data: object) => `event: ${name}\ndata: ${JSON.stringify({ type: name, ...data })}\n\n`;
+  const error = event("error", { error: { type: "overloaded_error", message: "Overloaded" } });
+  const message = { id: "m", role: "assistant", model: "claude-haiku-4-5", content: [] };
+  const start =
+    event("message_start", { message }) +
+    event("content_block_start", { index: 0, content_block: { type: "text", text: "" } });
+  const said = event("content_block_delta", { index: 0, delta: { type: "text_delta", text: "Hello there" } });
+  const stream = (text: string) => {
+    const head = Buffer.from(text);
+    const about = { provider: "anthropic", dialect: "anthropic-messages", path: "/v1/messages" };
+    return read(capture({}, { ...about, responseType: "text/event-stream", response: { head, total: head.length } }));
+  };
+  expect(stream(error)).toMatchObject({ usage: { source: "none", total: 0 }, error: { message: "Overloaded" } });
+  expect(stream(error)).not.toHaveProperty("unpriced");
+  expect(stream(start + said + error)).toMatchObject({ usage: { source: "estimated" } });
+});
+
+test("a consumer that leaves before the first byte has used what it sent, once that went up", () => {
+  const left = { ...capture({}, { outcome: "aborted", cause: "client_closed", response: empty }), status: undefined };
+  expect(read({ ...left, sentAfter: 1 })).toMatchObject({ usage: { source: "estimated", input: 7, total: 7 } });
+  expect(Number(read({ ...left, sentAfter: 1 }).cost_nano_usd)).toBeGreaterThan(0);
+  expect(read({ ...left, sentAfter: undefined })).toMatchObject({ usage: { source: "none", total: 0 } });
+});

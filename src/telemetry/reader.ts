@@ -45,6 +45,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       output: answer.output,
       outcome,
       status,
+      error: ending.error,
       at,
     });
     return {
@@ -135,9 +136,12 @@ function readEnding({ status, outcome, cause, message }: Capture, kind: Exchange
   return { status, outcome, cause, error };
 }
 
-/** What no provider has told is estimated only where a model has worked: an error is no work. */
+/**
+ * What no provider has told is estimated only where a model has worked: an error is no work, wherever it stands. A consumer that
+ * leaves before the first byte doesn't call back what was sent up.
+ */
 function readUsage(
-  { request: sent, response, status }: Capture,
+  { request: sent, response, status, sentAfter }: Capture,
   kind: ExchangeKind,
   request: RequestFacts,
   answer: Answer,
@@ -146,7 +150,8 @@ function readUsage(
   const { usage, output } = answer;
   if (kind === "other" || outcome === "refused" || isError(status)) return usage ?? noUsage;
   if (usage && (answer.complete !== false || outcome === "answered")) return usage;
-  if (response.total === 0) return usage ?? noUsage;
+  const left = outcome === "aborted" && sentAfter !== undefined;
+  if ((response.total === 0 && !left) || (answer.error && output === undefined)) return usage ?? noUsage;
   return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
 }
 
