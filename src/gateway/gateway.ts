@@ -86,7 +86,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       const admitted = admit(route, arrival.headers, arrival.search);
       const grant = (seen.grant = admitted instanceof Promise ? await admitted : admitted);
       const rules = findRules(route, grant);
-      if (rules) checkPolicyHead(rules, arrival, route.path);
+      if (rules) checkPolicyHead(rules, arrival, route.written);
       const tooLargeToHold = rules?.needBody ? () => createTooLargeToHold(rules, limits.maxInspectBytes) : undefined;
       const read = await readCall(arrival, { route, grant }, limits, {
         tooLargeToHold,

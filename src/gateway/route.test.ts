@@ -78,7 +78,8 @@ test("a path that is written in an unusual way means what its usual form means, 
     ["/v1/%72esponses", "/v1/responses"],
     ["/deepseek/v1/chat/completions//", "/v1/chat/completions/"],
     ["/deepseek//v1//chat/completions", "/v1/chat/completions"],
-    ["/deepseek/v1/chat/completions;x", "/v1/chat/completions"],
+    ["/deepseek/v1/chat/completions;x:y", "/v1/chat/completions"],
+    ["/v1beta/models/m;x:generateContent", "/v1beta/models/m:generateContent"],
     ["/v1beta/models/m%3AgenerateContent", "/v1beta/models/m:generateContent"],
   ];
   for (const [path, usual] of written) {

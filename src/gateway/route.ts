@@ -10,6 +10,8 @@ export type Route = {
   readonly dialect: Dialect;
   /** Without the provider's prefix and its base path, and as it is usually written: what it means is judged by this. */
   readonly path: string;
+  /** The same as it goes up: where it may lead is judged by this. */
+  readonly written: string;
   /** Origin, base path and path; the query is the consumer's. */
   readonly url: string;
   /** A client's probe of its base URL, which goes up without any credential. */
@@ -116,6 +118,7 @@ function routeTo(provider: Provider | undefined, method: string, path: string, p
     provider,
     dialect: findDialect(provider, method, usual),
     path: usual,
+    written: own,
     url: joinUrl(provider.baseUrl, own),
     probe,
   };
@@ -131,7 +134,9 @@ function writeUsually(path: string): string {
     const char = String.fromCharCode(Number.parseInt(hex, 16));
     return /[\w.~:@!$'()*+,=-]/.test(char) ? char : written;
   });
-  return plain.replace(/;[^/]*/g, "").replace(/\/{2,}/g, "/");
+  // Gemini's verb stands behind whatever its model is called.
+  const verb = /\/(?:models|tunedModels)\//.test(plain) ? /:\w+$/ : /$/;
+  return plain.replace(/;[^/]*/g, (parameters) => verb.exec(parameters)?.[0] ?? "").replace(/\/{2,}/g, "/");
 }
 
 /** A base URL with a version under a client that adds one gives it twice. */
