@@ -69,7 +69,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         const rules = findRules(route, grant);
         const target = { route, method: arrival.method, search: arrival.search };
         if (rules) {
-          checkPolicyHead(rules, arrival, route.path);
+          checkPolicyHead(rules, arrival, route.written);
           checkPolicyUpgrade(rules, target);
         }
         const paying = { ...arrival, ...leave, body: { kind: "none" as const } };

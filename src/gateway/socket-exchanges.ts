@@ -1,9 +1,9 @@
 import type { CaptureFacts, Hand } from "../domain/capture.ts";
 import type { Refusal } from "../domain/refusal.ts";
-import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
 import type { Clock } from "./arrival.ts";
 import type { Ticket } from "./ticket.ts";
 import { createKept, type Kept } from "./kept.ts";
+import { readSocketEvent, type SocketEvent } from "./socket-event.ts";
 
 /** Finds the exchanges inside one socket: each answer that a model gives on it is one, with the frame that asked for it. */
 export type SocketExchanges = {
@@ -16,9 +16,12 @@ export type SocketExchanges = {
   readonly open: () => number;
   /** Exchanges that were found so far. */
   readonly found: () => number;
-  /** The socket is gone: what was under way ends so. */
-  readonly end: (ending: Pick<CaptureFacts, "outcome" | "cause" | "message">) => void;
+  /** The socket is gone: what was under way ends so. `closed` is the code with which the consumer or the upstream closed it. */
+  readonly end: (ending: SocketEnding, closed?: number) => void;
 };
+
+/** How an exchange on a socket ends. */
+export type SocketEnding = Pick<CaptureFacts, "outcome" | "cause" | "message">;
 
 /** What an exchange on a socket has in common with its socket. */
 export type SocketFacts = Omit<CaptureFacts, "id" | "spanId" | "startedAt" | "endedAfter" | "outcome">;
@@ -39,11 +42,18 @@ type Exchange = {
   readonly request: Kept;
   readonly response: Kept;
   readonly ticket?: Ticket | undefined;
+  /** What the consumer calls the event that asked. */
+  readonly eventId?: string | undefined;
   firstByteAt?: number;
 };
 
-/** Frames that are longer hold sound or pictures, and are only counted. Bytes. */
-const longestRead = 262_144;
+/** What an exchange begins with. */
+type Asking = {
+  readonly frame?: Buffer | undefined;
+  readonly ticket?: Ticket | undefined;
+  readonly eventId?: string | undefined;
+};
+
 const lineEnd = Buffer.from("\n");
 
 /**
@@ -58,21 +68,19 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 
   return {
     fromConsumer(frame, ticket) {
-      const event = readEvent(frame);
-      if (event?.type === "response.create") asked.push(begin(frame, ticket));
-      // What is too long to be read was not followed either.
-      else ticket?.end("answered");
+      const event = readSocketEvent(frame);
+      if (event?.asks) asked.push(begin({ frame, ticket, eventId: event.id }));
     },
     fromUpstream(frame) {
-      const event = readEvent(frame);
+      const event = readSocketEvent(frame);
       const exchange = findExchange(event);
       if (!exchange) return;
       exchange.firstByteAt ??= clock.elapsed();
       keepLine(exchange.response, frame);
-      if (event?.type === "error" && asked[0] === exchange) return finish(exchange, { outcome: "answered" });
+      if (event?.type === "error" && asked.includes(exchange)) return finish(exchange, { outcome: "answered" });
       if (event && ends.test(event.type)) finish(exchange, { outcome: "answered" });
     },
-    refused: (frame, { code, message }) => hand(parts, begin(frame), { outcome: "refused", cause: code, message }),
+    refused: (frame, { code, message }) => hand(parts, begin({ frame }), { outcome: "refused", cause: code, message }),
     open: () => asked.length + answering.size,
     found: () => found,
     end(ending) {
@@ -80,11 +88,12 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     },
   };
 
-  function begin(frame: Buffer | undefined, ticket?: Ticket): Exchange {
+  function begin({ frame, ticket, eventId }: Asking): Exchange {
     found += 1;
     const exchange = {
       id: ticket?.id ?? Bun.randomUUIDv7(),
       ticket,
+      eventId,
       startedAt: clock.now(),
       started: clock.elapsed(),
       request: createKept(ticket ? parts.meterBytes : parts.keepBytes),
@@ -97,17 +106,21 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
   /** An event says which answer it belongs to, or there is only one that it can belong to. */
   function findExchange(event: SocketEvent | undefined): Exchange | undefined {
     if (event?.type === "response.created" && event.responseId !== undefined) {
-      const exchange = asked.shift() ?? begin(undefined);
+      const exchange = asked.shift() ?? begin({});
       answering.set(event.responseId, exchange);
       return exchange;
     }
     const named = event?.responseId === undefined ? undefined : answering.get(event.responseId);
     if (named) return named;
-    if (event?.type === "error" && asked.length > 0) return asked[0];
+    if (event?.type === "error") {
+      const { about } = event;
+      if (about !== undefined) return [...asked, ...answering.values()].find(({ eventId }) => eventId === about);
+      if (asked.length > 0) return asked[0];
+    }
     return answering.size === 1 ? answering.values().next().value : undefined;
   }
 
-  function finish(exchange: Exchange, ending: Pick<CaptureFacts, "outcome" | "cause" | "message">): void {
+  function finish(exchange: Exchange, ending: SocketEnding): void {
     const at = asked.indexOf(exchange);
     if (at !== -1) asked.splice(at, 1);
     for (const [id, each] of answering) if (each === exchange) answering.delete(id);
@@ -135,31 +148,13 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
     refused: () => {},
     open: () => 0,
     found: () => 1,
-    end: (ending) => hand(parts, exchange, ending),
+    end: (ending, closed) => hand(parts, exchange, whole.has(closed) ? { outcome: "answered" } : ending),
   };
 }
 
+/** Nothing else tells that such a socket has served its purpose; 1005 is a close without a code (RFC 6455, 7.4.1). */
+const whole: ReadonlySet<number | undefined> = new Set([1000, 1005]);
 const ends = /^response\.(?:completed|done|failed|incomplete|cancelled)$/;
-
-type SocketEvent = { readonly type: string; readonly responseId?: string };
-
-function readEvent(frame: Buffer): SocketEvent | undefined {
-  const members = frame.length > longestRead ? undefined : scanObject(frame);
-  const type = members && readText(frame, findMember(members, "type"));
-  if (!members || type === undefined) return undefined;
-  const responseId =
-    readText(frame, findMember(members, "response_id")) ?? readResponseId(frame, findMember(members, "response"));
-  return responseId === undefined ? { type } : { type, responseId };
-}
-
-function readResponseId(frame: Buffer, response: Member | undefined): string | undefined {
-  const inner = response && scanObject(frame, response.start);
-  return inner && readText(frame, findMember(inner, "id"));
-}
-
-function readText(frame: Buffer, member: Member | undefined): string | undefined {
-  return member && frame[member.start] === 0x22 ? frame.toString("utf8", member.start + 1, member.end - 1) : undefined;
-}
 
 /** One line a frame: line ends inside JSON are only white space. */
 function keepLine(kept: Kept, frame: Buffer): void {
@@ -169,11 +164,7 @@ function keepLine(kept: Kept, frame: Buffer): void {
   kept.add(lineEnd);
 }
 
-function hand(
-  { facts, hand: take, clock }: SocketExchangesParts,
-  exchange: Exchange,
-  ending: Pick<CaptureFacts, "outcome" | "cause" | "message">,
-): void {
+function hand({ facts, hand: take, clock }: SocketExchangesParts, exchange: Exchange, ending: SocketEnding): void {
   const { id, ticket, startedAt, started, firstByteAt, request, response } = exchange;
   const metered = ticket?.end("answered");
   void take({

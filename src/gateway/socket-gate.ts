@@ -1,5 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
-import { scanObject } from "../lib/json-scan.ts";
+import { readSocketEvent } from "./socket-event.ts";
 import type { Pass, TokenBook } from "./token-book.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -38,7 +38,7 @@ export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: Soc
     judge(frame) {
       const fault = checkFrame && findFault(() => checkFrame(frame));
       if (fault) return { kind: "refused", refusal: fault };
-      return asks(frame) ? admit(frame) : undefined;
+      return readSocketEvent(frame)?.asks ? admit(frame) : undefined;
     },
     watch(onLost) {
       if (!pass) return () => {};
@@ -87,23 +87,6 @@ function findFault(check: () => void): Refusal | undefined {
 
 function toRefusal(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("internal_error", { cause: error });
-}
-
-const asking: ReadonlySet<string> = new Set(["response.create"]);
-
-/** Whether any reader could take the frame for one that asks (https://platform.openai.com/docs/api-reference/realtime-client-events/response/create). */
-function asks(frame: Buffer): boolean {
-  const types = scanObject(frame)?.filter(({ key }) => key === "type") ?? [];
-  return types.some(({ start, end }) => asking.has(readText(frame.toString("utf8", start, end))));
-}
-
-function readText(json: string): string {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === "string" ? value : "";
-  } catch {
-    return "";
-  }
 }
 
 /** What a refusal is on a socket of OpenAI's events. */

@@ -1,6 +1,6 @@
 import type { ServerWebSocket } from "bun";
 import type { WebSocket } from "ws";
-import type { SocketExchanges } from "./socket-exchanges.ts";
+import type { SocketEnding, SocketExchanges } from "./socket-exchanges.ts";
 import { type SocketGate, writeRefusalEvent } from "./socket-gate.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -30,6 +30,8 @@ export type SocketRelayParts = {
 
 /** The upstream takes frames slower than they come: the consumer's end is paused above this, until half of it has gone. Bytes. */
 const highWater = 1_048_576;
+const shutdown: SocketEnding = { outcome: "failed", cause: "shutdown" };
+const clientClosed: SocketEnding = { outcome: "aborted", cause: "client_closed" };
 
 /** Creates the relay of an upstream socket that is open and paused. */
 export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRelayParts): SocketRelay {
@@ -40,6 +42,8 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
   let lost: string | undefined;
   let consumer: ServerWebSocket<SocketRelay> | undefined;
   let leaving = false;
+  /** What it ends as where we closed it, whatever either side answers to that. */
+  let left: SocketEnding | undefined;
   let ended = false;
   let stopped = false;
 
@@ -50,7 +54,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     if (leaving || lost !== undefined) leaveWhenIdle();
   });
   upstream.on("close", (code: number, reason: Buffer) => {
-    end(stopped || leaving ? { outcome: "failed", cause: "shutdown" } : { outcome: "failed", cause: "upstream_reset" });
+    end(stopped || leaving ? shutdown : { outcome: "failed", cause: "upstream_reset" }, code);
     if (code === 1006) consumer?.terminate();
     else consumer?.close(code === 1005 ? 1000 : code, reason.toString());
   });
@@ -68,7 +72,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     },
     drained: () => upstream.resume(),
     consumerClosed(code, reason) {
-      end({ outcome: "aborted", cause: "client_closed" });
+      end(clientClosed, code);
       if (code === 1006) upstream.terminate();
       else closeUpstream(code, reason);
     },
@@ -78,7 +82,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     },
     stop() {
       stopped = true;
-      end({ outcome: "failed", cause: "shutdown" });
+      end(shutdown);
       consumer?.close(1001, "The gateway is shutting down");
       upstream.terminate();
     },
@@ -126,6 +130,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
 
   function leaveWhenIdle(): void {
     if (exchanges.open() > 0) return;
+    left = lost === undefined ? shutdown : clientClosed;
     // A reason is at most 123 bytes (RFC 6455, 5.5.1).
     if (lost === undefined) consumer?.close(1001, "The gateway is shutting down");
     else consumer?.close(1008, lost.slice(0, 120));
@@ -142,11 +147,12 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     }
   }
 
-  function end(ending: Parameters<SocketExchanges["end"]>[0]): void {
+  function end(ending: SocketEnding, closed?: number): void {
     if (ended) return;
     ended = true;
     unwatch?.();
-    exchanges.end(ending);
+    if (left) exchanges.end(left);
+    else exchanges.end(ending, closed);
     onEnd();
   }
 }

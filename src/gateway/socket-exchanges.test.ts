@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test";
+import type { Capture } from "../domain/capture.ts";
+import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
+import type { Ticket } from "./ticket.ts";
+
+test("a response.create beyond 256 KB keeps its ticket for its answer", () => {
+  const { exchanges, captures } = follow();
+  const { ticket, endings } = createTicket();
+  exchanges.fromConsumer(frame({ type: "response.create", input: "x ".repeat(150_000) }), ticket);
+  expect([exchanges.open(), endings]).toEqual([1, []]);
+  exchanges.fromUpstream(created("r1"));
+  exchanges.fromUpstream(done("r1"));
+  expect(captures).toMatchObject([{ id: ticket.id, metered: 7, outcome: "answered" }]);
+  expect(captures[0]?.request.total).toBeGreaterThan(300_000);
+  expect([exchanges.open(), endings]).toEqual([0, ["answered"]]);
+});
+
+test("an answer ends with its last event, however large that is", () => {
+  const { exchanges, captures } = follow();
+  exchanges.fromConsumer(frame({ type: "response.create" }));
+  exchanges.fromUpstream(created("r1"));
+  const output = [{ type: "image_generation_call", result: "A".repeat(400_000) }];
+  exchanges.fromUpstream(frame({ type: "response.completed", response: { output, id: "r1" } }));
+  expect([captures.length, exchanges.open()]).toEqual([1, 0]);
+  exchanges.fromConsumer(frame({ type: "response.create" }));
+  exchanges.fromUpstream(created("r2"));
+  exchanges.fromUpstream(frame({ type: "response.output_text.delta", delta: "next" }));
+  exchanges.fromUpstream(done("r2"));
+  expect(captures.map(({ response }) => Buffer.from(response.head).includes("next"))).toEqual([false, true]);
+});
+
+test("a response.create that is written with escapes keeps its ticket too", () => {
+  const { exchanges } = follow();
+  const { ticket, endings } = createTicket();
+  exchanges.fromConsumer(Buffer.from(String.raw`{"type":"response.\u0063reate"}`), ticket);
+  expect([exchanges.open(), endings]).toEqual([1, []]);
+});
+
+test("an error about another event doesn't end the response.create that waits", () => {
+  const { exchanges, captures } = follow();
+  const { ticket } = createTicket();
+  exchanges.fromConsumer(frame({ type: "input_audio_buffer.commit", event_id: "commit" }));
+  exchanges.fromConsumer(frame({ type: "response.create", event_id: "create" }), ticket);
+  exchanges.fromUpstream(frame({ type: "error", event_id: "e1", error: { message: "empty", event_id: "commit" } }));
+  expect([captures.length, exchanges.open()]).toEqual([0, 1]);
+  exchanges.fromUpstream(created("r1"));
+  exchanges.fromUpstream(done("r1"));
+  expect(captures.map(({ id }) => id)).toEqual([ticket.id]);
+  expect(String(captures[0] && Buffer.from(captures[0].response.head))).not.toContain("commit");
+});
+
+test("an error about a response.create ends that one, and one about nothing the first that waits", () => {
+  const { exchanges, captures } = follow();
+  const [first, second] = [createTicket().ticket, createTicket().ticket];
+  exchanges.fromConsumer(frame({ type: "response.create", event_id: "one" }), first);
+  exchanges.fromConsumer(frame({ type: "response.create", event_id: "two" }), second);
+  exchanges.fromUpstream(frame({ type: "error", error: { event_id: "two" } }));
+  expect(captures.map(({ id }) => id)).toEqual([second.id]);
+  exchanges.fromUpstream(frame({ type: "error", error: { event_id: null } }));
+  expect(captures.map(({ id }) => id)).toEqual([second.id, first.id]);
+});
+
+test("a socket that is one exchange is answered where either side closed it in order", () => {
+  const endings = [1000, 1005, 1006, 1001, undefined].flatMap((code) => {
+    const { exchanges, captures } = follow(createWholeExchange);
+    exchanges.fromUpstream(frame({ serverContent: { turnComplete: true } }));
+    exchanges.end({ outcome: "aborted", cause: "client_closed" }, code);
+    return captures.map(({ outcome, cause }) => cause ?? outcome);
+  });
+  expect(endings).toEqual(["answered", "answered", "client_closed", "client_closed", "client_closed"]);
+});
+
+test("a response that was under way isn't whole because the socket was closed in order", () => {
+  const { exchanges, captures } = follow();
+  exchanges.fromConsumer(frame({ type: "response.create" }));
+  exchanges.end({ outcome: "failed", cause: "upstream_reset" }, 1000);
+  expect(captures).toMatchObject([{ outcome: "failed", cause: "upstream_reset" }]);
+});
+
+function follow(
+  create: (parts: SocketExchangesParts) => ReturnType<typeof createResponseExchanges> = createResponseExchanges,
+) {
+  const captures: Capture[] = [];
+  const exchanges = create({
+    facts: {
+      traceId: "0".repeat(32),
+      transport: "websocket",
+      provider: "openai",
+      dialect: "openai-responses",
+      method: "GET",
+      path: "/v1/realtime",
+      attribution: {},
+      status: 101,
+    },
+    hand: (capture) => void captures.push(capture),
+    clock: { now: () => 0, elapsed: () => 0 },
+    keepBytes: 1_048_576,
+    meterBytes: 1_048_576,
+  });
+  return { exchanges, captures };
+}
+
+function createTicket() {
+  const endings: string[] = [];
+  const end = (how: string) => {
+    endings.push(how);
+    return 7;
+  };
+  const ticket: Ticket = { id: Bun.randomUUIDv7(), headers: {}, end };
+  return { ticket, endings };
+}
+
+function frame(event: unknown): Buffer {
+  return Buffer.from(JSON.stringify(event));
+}
+
+function created(id: string): Buffer {
+  return frame({ type: "response.created", response: { id } });
+}
+
+function done(id: string): Buffer {
+  return frame({ type: "response.done", response: { id } });
+}
