@@ -217,7 +217,7 @@ class CallTicket implements Ticket, Unsettled {
   settle(real: Settlement | undefined): void {
     const { tokens, costNanoUsd } = real ?? {};
     const { limits, estimator } = this.#parts;
-    if (tokens) this.#hold?.settle(limits.countTokens(tokens));
+    this.#hold?.settle(tokens && limits.countTokens(tokens));
     this.#budget?.settle(costNanoUsd);
     if (tokens && this.#model !== undefined) estimator.learn(this.#provider, this.#model, tokens.output);
   }

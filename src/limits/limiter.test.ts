@@ -94,7 +94,7 @@ function suite(limiterTest: LimiterTest, makeLimiter: MakeLimiter): void {
       wait: fc.integer({ min: 0, max: 30_000 }),
       tokens: fc.integer({ min: 1, max: 60 }),
       real: fc.integer({ min: 0, max: 90 }),
-      end: fc.constantFrom("settle", "giveBack", "nothing"),
+      end: fc.constantFrom("settle", "stand", "giveBack", "nothing"),
       late: fc.integer({ min: 0, max: 4 }),
     });
     await fc.assert(
@@ -118,6 +118,7 @@ function suite(limiterTest: LimiterTest, makeLimiter: MakeLimiter): void {
             if (end === "settle") one.tokens = real;
             if (end === "giveBack") one.tokens = 0;
             if (end === "settle") verdict.hold.settle(real);
+            if (end === "stand") verdict.hold.settle(undefined);
             if (end === "giveBack") verdict.hold.giveBack();
           };
           ends.push({ due: index + 1 + late, end: finish });
@@ -234,6 +235,17 @@ function suite(limiterTest: LimiterTest, makeLimiter: MakeLimiter): void {
     await limiter.settled();
     expect(await take({ tokens: 10 })).toBe("passed");
     expect(await take({ tokens: 1 })).toMatchObject({ remaining: 0 });
+  });
+
+  limiterTest("what stands as it was estimated can't be given back any more", async () => {
+    const { reserve, take, limiter } = setUp(makeLimiter, { requestsPerDay: 2, tokensPerMinute: 10, concurrent: 1 });
+    const hold = holdOf(await reserve({ tokens: 6 }));
+    hold.settle(undefined);
+    hold.giveBack();
+    await limiter.settled();
+    expect(await take({ tokens: 5 })).toMatchObject({ metric: "tokens", remaining: 4 });
+    expect(await take({ tokens: 4 })).toBe("passed");
+    expect(await take()).toMatchObject({ metric: "requests", remaining: 0 });
   });
 
   limiterTest("of fifty that each overfill an untouched window, exactly one passes", async () => {

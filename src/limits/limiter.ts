@@ -28,8 +28,8 @@ export type Hold = {
   readonly ended: () => void;
   /** Nothing was taken, and it is no longer under way. */
   readonly giveBack: () => void;
-  /** So many LLM tokens take the place of those that were reserved. */
-  readonly settle: (tokens: number) => void;
+  /** So many LLM tokens take the place of those that were reserved; `undefined` where nobody will know them, and what was reserved stands. */
+  readonly settle: (tokens: number | undefined) => void;
 };
 
 /** What becomes of a call: `uncounted` and `unavailable` where nobody can count it. */

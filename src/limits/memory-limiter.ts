@@ -156,7 +156,7 @@ class MemoryHold implements Hold {
         if (meter.metric !== "concurrent") meter.change(counter, -amountOf(meter, this.#tokens), this.#moment);
   }
 
-  settle(real: number): void {
+  settle(real = this.#tokens): void {
     if (!this.#open) return;
     this.#open = false;
     for (const { counter, bounds } of this.#parts)

@@ -91,6 +91,27 @@ testOnRedis("who closes gives back what it holds", async () => {
   expect(await two?.reserve("b", demands, cost)).toMatchObject({ kind: "passed" });
 });
 
+testOnRedis(
+  "what stands as it was estimated is held no longer, and counts on when its process has closed",
+  async () => {
+    await using server = await startRedis();
+    using connection = await connect(server.url);
+    const [one, two] = ["one", "two"].map((process) => createRedisLimiter({ connection, process, leaseMs: 60_000 }));
+    const demands = [demand({ requestsPerDay: 3, tokensPerDay: 100 })];
+    const cost = { tokens: 40, optimistic: false };
+    for (const id of ["a", "b"]) {
+      const verdict = await one?.reserve(id, demands, cost);
+      if (verdict?.kind !== "passed") throw new Error("It did not pass");
+      verdict.hold.ended();
+      verdict.hold.settle(undefined);
+    }
+    await one?.beat();
+    expect(await connection.send(["HLEN", "weir:limits:held:one"])).toBe(0);
+    await one?.close();
+    expect(await two?.reserve("c", demands, cost)).toMatchObject({ kind: "refused", by: { remaining: 20 } });
+  },
+);
+
 testOnRedis("what couldn't be said while Redis was away is said when it is back", async () => {
   await using server = await startRedis();
   using connection = await connect(server.url);

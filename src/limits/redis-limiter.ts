@@ -42,7 +42,7 @@ const endLimitMs = 5000;
 /** So many calls that passed without an answer are counted afterwards, at once. */
 const mostRecorded = 1000;
 
-/** How a call ends: it is no longer under way, everything of it is given back, or its real tokens are known. */
+/** How a call ends: it is no longer under way, everything of it is given back, or its counts are final. */
 type End = "ended" | "back" | "settle";
 
 /** How a script is run; `isWanted` is asked where it has to be sent once more. */
@@ -55,7 +55,7 @@ export function createRedisLimiter(parts: RedisLimiterParts): RedisLimiter {
   const life = lifePrefix + process;
   const told = createToldFigures({ elapsed });
   /** What couldn't be said yet; each is of a call that was under way when Redis went. */
-  const unsaid = new Map<string, readonly [id: string, end: End, tokens: number]>();
+  const unsaid = new Map<string, readonly [id: string, end: End, tokens?: number]>();
   /** Calls that Redis was asked about and whose answer decides. */
   const asked = new Set<string>();
   let recorded = 0;
@@ -71,7 +71,7 @@ export function createRedisLimiter(parts: RedisLimiterParts): RedisLimiter {
         return verdict;
       } catch (error) {
         // It may have been counted although nobody heard of it.
-        if (asked.delete(id)) unsaid.set(`${id} back`, [id, "back", 0]);
+        if (asked.delete(id)) unsaid.set(`${id} back`, [id, "back"]);
         throw error;
       }
     },
@@ -150,12 +150,12 @@ export function createRedisLimiter(parts: RedisLimiterParts): RedisLimiter {
     }
   }
 
-  function end(id: string, how: End, tokens = 0): void {
+  function end(id: string, how: End, tokens?: number): void {
     void say(id, how, tokens).catch(() => unsaid.set(`${id} ${how}`, [id, how, tokens]));
   }
 
-  function say(id: string, how: End, tokens: number): Promise<unknown> {
-    return run(endScript, [held], [id, how, String(tokens)], { limitMs: endLimitMs });
+  function say(id: string, how: End, tokens?: number): Promise<unknown> {
+    return run(endScript, [held], [id, how, String(tokens ?? "")], { limitMs: endLimitMs });
   }
 
   /** What is said twice changes nothing the second time. */

@@ -188,11 +188,12 @@ local function change(key, field, by)
   return after - before
 end
 
--- Changes what was counted, where it still counts.
+-- Ends what is held of a call, and changes what was counted where it still counts; without real tokens it stands.
 local function correct(held, id, requests, real)
   local reserved = redis.call('HGET', held, id)
   if not reserved then return end
   redis.call('HDEL', held, id)
+  if not real then return end
   local tokens = number(string.match(reserved, '^%d+'))
   local more = {R = requests, P = requests, T = real - tokens, Q = real - tokens}
   for key, at, day, fields in string.gmatch(reserved, '(%S+) (%d+) (%d+) (%u+)') do
@@ -221,7 +222,7 @@ end
  */
 export const reserveScript: RedisScript = createScript(common + counting);
 
-/** Ends a call: `ended`, `back` or `settle`. KEYS: what the process holds. ARGV: the call's id, how, the real tokens. */
+/** Ends a call: `ended`, `back` or `settle`. KEYS: what the process holds. ARGV: the call's id, how, the real tokens (empty where nobody knows them). */
 export const endScript: RedisScript = createScript(`${common}${ending}
 if ARGV[2] ~= 'settle' then leave(KEYS[1], ARGV[1]) end
 if ARGV[2] == 'back' then correct(KEYS[1], ARGV[1], -1, 0) end

@@ -167,6 +167,33 @@ describe("several processes on one Redis", () => {
   );
 
   run(
+    "count a call on whose usage nobody learns, and that beyond the end of its process",
+    async () => {
+      using silent = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+      await using shared = await openShared(
+        `limits: { requests_per_day: 3 }
+providers: { silent: { base_url: "${silent.url.origin}", dialect: openai } }`,
+        2,
+      );
+      const token = await shared.mint({}, { provider_keys: { silent: "sk-up-silent-0123456789" } });
+      const asked: Asked = { token, target: "/silent/v1/chat/completions" };
+      for (let each = 0; each < 2; each += 1) expect((await shared.ask(0, asked)).told).toBe("200");
+      const client = new Bun.RedisClient(shared.redis.url);
+      const countHeld = async () => {
+        const names = await client.keys("weir:limits:held:*");
+        const sizes = await Promise.all(names.map(async (name) => Object.keys(await client.hgetall(name)).length));
+        return sizes.reduce((sum, size) => sum + size, 0);
+      };
+      await waitFor(async () => (await countHeld()) === 0 || undefined, "They are held on");
+      client.close();
+      await shared.find(0).stop();
+      expect((await shared.ask(1, asked)).told).toBe("200");
+      expect((await shared.ask(1, asked)).told).toBe(limited);
+    },
+    60_000,
+  );
+
+  run(
     "hold no key, no token and no user in Redis as it is",
     async () => {
       await using shared = await openShared(
