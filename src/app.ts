@@ -42,9 +42,10 @@ export type App = {
   readonly telemetry: Telemetry | undefined;
   /**
    * Goes on under another configuration, and touches nothing that is under way. Gives the settings that hold from the next
-   * start on only; throws where the new sinks can't be opened, and everything stays as it was.
+   * start on only, `held` among them, which it was read without; throws where the new sinks can't be opened, and everything
+   * stays as it was.
    */
-  readonly change: (next: Config) => Promise<readonly string[]>;
+  readonly change: (next: Config, held?: readonly string[]) => Promise<readonly string[]>;
   /**
    * Lets what is under way end, within the operator's deadlines, hands everything over, and closes; how many records
    * wait for the next start. `beforeClosing` is run when the last exchange has ended and telemetry still answers.
@@ -277,8 +278,9 @@ export async function openApp({
     });
   }
 
-  async function change(wanted: Config): Promise<readonly string[]> {
-    const { config: next, kept } = keepFixed(config, wanted);
+  async function change(wanted: Config, held: readonly string[] = []): Promise<readonly string[]> {
+    const { config: next, kept: bound } = keepFixed(config, wanted);
+    const kept = [...held, ...bound];
     const prepared = await prepare(next);
     await telemetry?.change(await workerSettings(next, version));
     log.level = next.log.level;

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { readDotenv } from "../config/dotenv.ts";
 import { fileSettings } from "../config/file-settings.ts";
 import { createLookup, type Texts } from "../config/lookup.ts";
-import { type ConfigFile, type ConfigResult, readConfig } from "../config/read-config.ts";
+import { type ConfigFile, type ConfigResult, type ConfigSources, readConfig } from "../config/read-config.ts";
 
 /** Where a configuration comes from, and what a command adds. */
 export type LoadOptions = {
@@ -19,6 +19,8 @@ export type LoadOptions = {
   /** Whether a person reads the log lines. */
   readonly terminal?: boolean;
   readonly processors?: number;
+  /** What this process was started with, where it runs already. */
+  readonly start?: ConfigSources | undefined;
 };
 
 /** Reads the configuration files and checks everything as a whole; a file that is named must be there. */
@@ -30,6 +32,7 @@ export async function loadConfig({
   directory = process.cwd(),
   terminal = process.stdout.isTTY,
   processors = availableParallelism(),
+  start,
 }: LoadOptions = {}): Promise<ConfigResult> {
   const find = async (name: string, named: string | undefined, usual: string): Promise<Found> => {
     if (named !== undefined) return readNamed(name, resolve(directory, named));
@@ -40,7 +43,7 @@ export async function loadConfig({
   const named = createLookup({ flags, env, dotenv: variables }).find(fileSettings.path);
   const yaml = await find(named?.name ?? "", named === undefined ? undefined : String(named.value), "weir.yaml");
   const files = { dotenv: dotenv.file, yaml: yaml.file };
-  const result = readConfig({ flags, env, files, defaults, terminal, processors });
+  const result = readConfig({ flags, env, files, defaults, terminal, processors, start });
   const unread = [dotenv.fault, yaml.fault].filter((fault) => fault !== undefined);
   if (unread.length === 0) return result;
   const faults = result.kind === "faults" ? result.faults : [];

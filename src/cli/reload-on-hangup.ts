@@ -29,10 +29,14 @@ export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): 
       const result = await load();
       for (const warning of result.warnings) log.warn({ warning }, "the configuration was read again");
       if (result.kind === "faults") {
-        log.error({ faults: result.faults }, "the configuration has faults, so the former one still holds");
+        const { faults, held = [] } = result;
+        log.error(
+          { faults, ...(held.length > 0 && { from_next_start: held }) },
+          "the configuration has faults, so the former one still holds",
+        );
         return;
       }
-      const kept = await app.change(ownPart(result.config));
+      const kept = await app.change(ownPart(result.config), result.held);
       if (kept.length > 0) log.warn({ settings: kept }, "these settings hold from the next start on");
       log.info({}, "the configuration was changed");
     } catch (err) {

@@ -59,9 +59,11 @@ export function addServeOptions(command: Command): Command {
 /** Runs the gateway until a signal ends it. */
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
   let sources: ConfigSources = {};
+  let first: ConfigSources | undefined;
   const load = async () => {
-    const result = await loadConfig({ flags: readFlags(options) });
+    const result = await loadConfig({ flags: readFlags(options), start: first });
     if (result.kind === "ok") ({ sources } = result);
+    first ??= sources;
     return result;
   };
   const worker = readWorkerNumber();

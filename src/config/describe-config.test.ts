@@ -88,3 +88,9 @@ test("no secret is told, wherever it came from", () => {
 test("a file that can't be read is no trouble here", () => {
   expect(describe({ files: yaml("a: [") }).get("PORT")).toEqual({ value: "3000", source: "default" });
 });
+
+test("what holds until the end of the process is as it was at its start", () => {
+  const lines = describe({ env: { PORT: "2", LOG_LEVEL: "warn" }, start: { env: { PORT: "1" } } });
+  expect(lines.get("PORT")).toEqual({ value: "1", source: "environment" });
+  expect(lines.get("LOG_LEVEL")).toEqual({ value: "warn", source: "environment" });
+});

@@ -1,6 +1,7 @@
 import type { Setting, Settings } from "../lib/setting.ts";
 import { providerSettings } from "../providers/custom.ts";
 import { readDotenv } from "./dotenv.ts";
+import { isFixed } from "./fixed-settings.ts";
 import { createLookup, isTree, type Lookup } from "./lookup.ts";
 import { builtInSettings } from "./provider-settings.ts";
 import type { ConfigSources } from "./read-config.ts";
@@ -24,10 +25,11 @@ export type ConfigLine = {
 
 /** Describes the configuration that `readConfig` makes of the same sources, setting by setting, without a secret. */
 export function describeConfig(sources: ConfigSources, registry: Registry = everything): readonly ConfigLine[] {
-  const { lookups, yaml } = readSources(sources);
+  const { lookups: now, yaml } = readSources(sources);
+  const start = sources.start ? readSources(sources.start).lookups : now;
   return listSettings(registry, yaml).map((setting) => {
     const name = setting.env ?? setting.yaml ?? setting.flag ?? "";
-    for (const [source, lookup] of lookups) {
+    for (const [source, lookup] of isFixed(setting) ? start : now) {
       const given = lookup.find(setting);
       if (given) return { name, value: setting.secret ? "set" : show(given.value), source };
     }

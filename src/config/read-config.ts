@@ -3,6 +3,7 @@ import { checkNames } from "./check-names.ts";
 import type { Config } from "./config.ts";
 import { readDotenv } from "./dotenv.ts";
 import { hasBounds } from "../domain/limits.ts";
+import { holdFixed, nameHeld } from "./fixed-settings.ts";
 import { lifecycleSettings } from "./lifecycle-settings.ts";
 import { metricsSettings } from "./log-settings.ts";
 import { createLookup, type Lookup, type Texts } from "./lookup.ts";
@@ -39,6 +40,8 @@ export type ConfigSources = {
   readonly terminal?: boolean;
   /** The processors of this machine, for `WEIR_WORKERS=auto`. */
   readonly processors?: number;
+  /** What the process was started with that reads this while it runs: settings that hold until its end are read there. */
+  readonly start?: ConfigSources | undefined;
 };
 
 /** A configuration that can be run, with what its operator should know; or all that is wrong with it, each a sentence. */
@@ -47,22 +50,37 @@ export type ConfigResult =
       readonly kind: "ok";
       readonly config: Config;
       readonly warnings: readonly string[];
+      /** The settings that are not read here but at the next start. */
+      readonly held: readonly string[];
       /** What it was read from, for who describes it. */
       readonly sources: ConfigSources;
     }
-  | { readonly kind: "faults"; readonly faults: readonly string[]; readonly warnings: readonly string[] };
+  | {
+      readonly kind: "faults";
+      readonly faults: readonly string[];
+      readonly warnings: readonly string[];
+      readonly held?: readonly string[];
+    };
 
 /** Reads and checks a configuration as a whole: flags over environment over `.env` over the YAML file over defaults. */
 export function readConfig(sources: ConfigSources, registry: Registry = everything): ConfigResult {
   const report = createReport();
-  const config = read(sources, registry, report);
   const { faults, warnings } = report;
-  return faults.length > 0 ? { kind: "faults", faults, warnings } : { kind: "ok", config, warnings, sources };
+  const { lookup, yaml } = readSources(sources, registry, report);
+  // The next start is to find nothing wrong either.
+  const next = read({ ...sources, lookup, yaml }, registry, report);
+  const start = sources.start && readSources(sources.start, registry, createReport()).lookup;
+  const config = start ? read({ ...sources, lookup: holdFixed(lookup, start), yaml }, registry, report) : next;
+  const held = start ? nameHeld(lookup, start) : [];
+  return faults.length > 0
+    ? { kind: "faults", faults, warnings, held }
+    : { kind: "ok", config, warnings, held, sources };
 }
 
-function read(sources: ConfigSources, registry: Registry, report: Report): Config {
-  const { terminal = false, processors = 1 } = sources;
-  const { lookup, yaml } = readSources(sources, registry, report);
+type ReadSources = { readonly lookup: Lookup; readonly yaml: YamlTree };
+
+function read(sources: ConfigSources & ReadSources, registry: Registry, report: Report): Config {
+  const { terminal = false, processors = 1, lookup, yaml } = sources;
   const { trustedProxies, dataDir, ...address } = readListen(lookup, report);
   const { token, ...metrics } = readSettings(metricsSettings, lookup, report);
   const { workers, ...lifecycle } = readSettings(lifecycleSettings, lookup, report);
@@ -99,7 +117,7 @@ function readSources(
   { flags, env = {}, files = {}, defaults }: ConfigSources,
   registry: Registry,
   report: Report,
-): { readonly lookup: Lookup; readonly yaml: YamlTree } {
+): ReadSources {
   const { variables: dotenv, badLines } = readDotenv(files.dotenv?.text ?? "");
   for (const line of badLines)
     report.warn(`${files.dotenv?.path} is passed over at line ${line}, which is not NAME=value`);

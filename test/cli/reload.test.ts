@@ -27,22 +27,30 @@ function openUpstream(name: string, hold: Promise<void> = Promise.resolve()) {
   return { url: `http://127.0.0.1:${server.port}`, [Symbol.dispose]: () => void server.stop(true) };
 }
 
-async function ask(weir: Weir, path = "/v1/chat/completions"): Promise<string> {
-  const got = await fetch(weir.url + path, {
+/** Asks with a credential, or with none where it is empty. */
+function call(weir: Weir, credential: string): Promise<Response> {
+  return fetch(`${weir.url}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: "Bearer x", "content-type": "application/json" },
+    headers: { ...(credential && { authorization: `Bearer ${credential}` }), "content-type": "application/json" },
     body: JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "Who?" }] }),
   });
-  return got.text();
+}
+
+const ask = async (weir: Weir) => (await call(weir, "x")).text();
+
+async function statusOf(weir: Weir, credential = ""): Promise<number> {
+  const got = await call(weir, credential);
+  await got.text();
+  return got.status;
 }
 
 const files = (weir: Weir) => dirname(weir.dataDir);
 const linesOf = (path: string) => readFileSync(path, "utf8").split("\n").slice(0, -1);
 
-/** Writes `weir.yaml`, asks for a reload, and waits for what the log says of it. */
-async function reload(weir: Weir, yaml: string, says: string): Promise<string> {
+/** Writes `weir.yaml`, or another file, asks for a reload, and waits for what the log says of it. */
+async function reload(weir: Weir, text: string, says: string, file = "weir.yaml"): Promise<string> {
   const from = weir.lines.length;
-  writeFileSync(join(files(weir), "weir.yaml"), yaml);
+  writeFileSync(join(files(weir), file), text);
   weir.signal("SIGHUP");
   return waitFor(
     () => weir.lines.slice(from).find((line) => line.includes(says)),
@@ -93,4 +101,39 @@ test("a configuration with faults, or whose sinks can't be opened, changes nothi
     "DURABILITY",
   );
   expect(await ask(weir)).toContain("first");
+}, 30_000);
+
+test("who may call is judged by the address that is in effect", async () => {
+  using upstream = openUpstream("first");
+  const paid = `UPSTREAM_BASE_URL=${upstream.url}\nUPSTREAM_API_KEY=sk-operator\n`;
+  await using weir = await startWeir({ files: { ".env": `${paid}HOST=0.0.0.0\nPROXY_API_KEY=the-gate-key\n` } });
+  const refused = await reload(weir, `${paid}HOST=127.0.0.1\n`, "has faults", ".env");
+  expect(refused).toContain("UPSTREAM_API_KEY would pay for anybody who reaches 0.0.0.0");
+  expect(JSON.parse(refused)).toMatchObject({ from_next_start: ["HOST"] });
+  expect(await statusOf(weir)).toBe(401);
+  expect(await statusOf(weir, "the-gate-key")).toBe(200);
+  // With its key it may be changed to, and is open to nobody more.
+  const kept = await reload(weir, `${paid}HOST=127.0.0.1\nPROXY_API_KEY=another-key\n`, "next start on", ".env");
+  expect(JSON.parse(kept)).toMatchObject({ settings: ["HOST"] });
+  await waitFor(async () => (await statusOf(weir, "another-key")) === 200, "The new gate key opens nothing");
+  expect(await statusOf(weir, "the-gate-key")).toBe(401);
+  // What the next start could not run with is refused too, though nothing of it would hold now.
+  await reload(weir, `${paid}HOST=127.0.0.1\nPROXY_API_KEY=k\nDB_DRIVER=postgres\n`, "DATABASE_URL must", ".env");
+}, 30_000);
+
+test("the mode that follows from MANAGEMENT_TOKEN changes with it, at the next start", async () => {
+  using upstream = openUpstream("first");
+  const paid = `UPSTREAM_BASE_URL=${upstream.url}\nUPSTREAM_API_KEY=sk-operator\n`;
+  const managed = `${paid}MANAGEMENT_TOKEN=a-management-token\n`;
+  for (const [before, after, status] of [
+    [paid, managed, 200],
+    [managed, paid, 401],
+  ] as const) {
+    await using weir = await startWeir({ files: { ".env": before } });
+    expect(await statusOf(weir)).toBe(status);
+    const from = weir.lines.length;
+    await reload(weir, after, "the configuration was changed", ".env");
+    expect(weir.lines.slice(from).join("\n")).toContain('"settings":["MANAGEMENT_TOKEN"]');
+    expect(await statusOf(weir)).toBe(status);
+  }
 }, 30_000);
