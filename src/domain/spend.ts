@@ -20,7 +20,7 @@ export type SpendNews = SpendKey & {
   readonly reserved: number;
   /** What it would keep beside that, for calls to come. */
   readonly keep: number;
-  /** What it may keep of that in any case, though it is more than a share. */
+  /** What it keeps of that in any case, though it is more than a share: calls take it while this is written down. */
   readonly peak: number;
   /** What calls that wait for it need, each. */
   readonly needs: readonly number[];
@@ -44,6 +44,19 @@ export type SpendState = {
   /** Nobody has said before that calls are refused. */
   readonly exhausted: boolean;
 };
+
+/** The part of what is left that a process has for calls to come. */
+const share = 0.03;
+
+/** How much that is, of so much that is left. */
+export function sliceOf(left: number): number {
+  return Math.floor(left * share);
+}
+
+/** What a process that asks for nothing has left for calls to come: the rest of what it would keep is given back. */
+export function keptOf({ keep, peak }: Pick<SpendNews, "keep" | "peak">, left: number): number {
+  return Math.min(keep, Math.max(sliceOf(left), peak));
+}
 
 /** Where sums and leases are kept, for all processes. */
 export type SpendStore = {

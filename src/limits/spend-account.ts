@@ -33,6 +33,8 @@ export type Account = {
   written: number;
   /** What all processes had spent of it and written down, when it was last heard of. */
   spent: number;
+  /** What could be reserved of it here at most then, beside what was already. */
+  left: number;
   /** The most that was reserved since it was last written down. */
   peak: number;
   usedAt: number;
@@ -74,6 +76,7 @@ export function createAccount(
     settled: 0,
     written: 0,
     spent: 0,
+    left: 0,
     peak: 0,
     usedAt: 0,
     seenAt: Number.NEGATIVE_INFINITY,

@@ -1,5 +1,5 @@
 import type { Budget, BudgetScope } from "../domain/budget.ts";
-import type { SpendNews, SpendState, SpendStore } from "../domain/spend.ts";
+import { keptOf, type SpendNews, type SpendState, type SpendStore } from "../domain/spend.ts";
 import { type BudgetEvent, createBudgetNotice } from "./budget-event.ts";
 import {
   type Account,
@@ -195,12 +195,13 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     account: Account,
     { needs, at, giveAll }: { readonly needs: readonly number[]; readonly at: number; readonly giveAll: boolean },
   ): SpendNews {
-    const { key, turn, settled, written, peak, figures } = account;
+    const { key, turn, settled, written, left, figures } = account;
     const reserved = Math.max(0, account.reserved);
     const isIdle = giveAll || (needs.length === 0 && at - account.usedAt >= idleAfterMs);
     const keep = isIdle ? 0 : Math.max(0, freeOf(account, at));
-    // Nobody takes what is being given back.
-    if (keep === 0) account.lease = reserved + settled - written;
+    const peak = keptOf({ keep, peak: account.peak }, left);
+    // Nobody takes what may be given back: others can have it before this is known to be written.
+    account.lease = reserved + settled - written + peak;
     account.peak = reserved;
     return {
       ...key,
@@ -222,6 +223,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
   ): void {
     account.written = sent.settled;
     account.spent = state.spent;
+    account.left = state.left;
     account.lease = state.lease;
     if (sent.amount === account.figures.amount) account.seenAt = at;
     if (!sent.exhausted) return;

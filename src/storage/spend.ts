@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import type { SpendKey, SpendNews, SpendState, SpendStore } from "../domain/spend.ts";
+import { keptOf, sliceOf, type SpendKey, type SpendNews, type SpendState, type SpendStore } from "../domain/spend.ts";
 import { keepNotices } from "./budget-notices.ts";
 import type { Storage } from "./database.ts";
 import { createDatabaseTime } from "./database-time.ts";
@@ -10,8 +10,6 @@ const leaseLapsesMs = 15_000;
 /** What is left of a process that died, and of a day's or month's sum, is forgotten after these. Milliseconds. */
 const leaseForgottenMs = 86_400_000;
 const sumForgottenMs = 400 * 86_400_000;
-/** The part of what is left that a process takes for calls to come. */
-const share = 0.03;
 
 /** Creates the store of what is spent of budgets; leases lapse by the database's own clock, unless another is given. */
 export function createSpendStore({ db, driver }: Pick<Storage, "db" | "driver">, now?: () => number): SpendStore {
@@ -123,14 +121,14 @@ export function createSpendStore({ db, driver }: Pick<Storage, "db" | "driver">,
 }
 
 /** What is wanted beside what is reserved: calls that wait are served as long as they fit, and a share goes with them. */
-function wish({ needs, keep, peak }: SpendNews, left: number): number {
+function wish(part: SpendNews, left: number): number {
+  const { needs, keep, peak } = part;
   let fitting = 0;
   for (const need of needs) if (fitting + need <= left) fitting += need;
-  const slice = Math.floor(left * share);
-  if (fitting === 0) return Math.min(keep, Math.max(slice, peak));
+  if (fitting === 0) return keptOf(part, left);
   // A part of a call is of use to nobody.
   const call = Math.max(...needs);
-  return Math.max(fitting, Math.floor(slice / call) * call, Math.min(keep, peak));
+  return Math.max(fitting, Math.floor(sliceOf(left) / call) * call, Math.min(keep, peak));
 }
 
 function keyOf({ scope, id, period, starts }: SpendKey): SpendKey {
