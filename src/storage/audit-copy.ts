@@ -37,7 +37,7 @@ const usualTimes = {
 /** Entries are read so many at a time. */
 const batch = 100;
 
-/** Begins with what is missing since the last time; several processes may copy to the same file. Throws where its folder is missing. */
+/** Begins with what is missing since the last time; several processes may copy to the same file. Throws where its folder is missing and not ours to make. */
 export function startAuditCopy({ store, now, onTrouble, times = {}, ...file }: AuditCopyParts): AuditCopy {
   const { delay, retry, every, report, lock, close } = { ...usualTimes, ...times };
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +46,8 @@ export function startAuditCopy({ store, now, onTrouble, times = {}, ...file }: A
   let failing = false;
   let closeAt = Infinity;
   let reportedAt = -Infinity;
-  prepareAuditFolder(file);
+  // A folder that can't be made is tried again with each copy.
+  if (!file.createFolder) prepareAuditFolder(file);
   const clock = setInterval(nudge, every);
   clock.unref();
   nudge();

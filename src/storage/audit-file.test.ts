@@ -143,6 +143,16 @@ test("a folder that is missing is a mistake where it isn't to be made", async ()
   }
 });
 
+test("a folder that can't be made is told of and stops nothing, where the database has the audit", async () => {
+  using folder = makeAuditFolder();
+  writeFileSync(join(folder.path, "file"), "");
+  await using audited = await openAudited(folder.path, { path: join(folder.path, "file", "deep", "audit.log") });
+  await audited.note(1);
+  for (const end = performance.now() + 20_000; audited.troubles.length === 0 && performance.now() < end;)
+    await Bun.sleep(5);
+  expect(audited.troubles.length).toBeGreaterThan(0);
+});
+
 test("two that copy the same database to the same file write each entry once, in order", async () => {
   using folder = makeAuditFolder();
   {
