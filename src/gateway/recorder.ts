@@ -73,7 +73,12 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       return hand(capture);
     },
     refused(arrival, { error, route, body, grant, ticket, sentAt }) {
-      const capture = createCapture(arrival, { route, grant }, body ?? { kind: "none" }, readRefusal(error));
+      const capture = createCapture(
+        arrival,
+        { route, grant },
+        body ?? { kind: "none" },
+        readRefusal(error, sentAt !== undefined),
+      );
       const subject = error instanceof Refusal ? error.subject : undefined;
       if (subject && !grant) Object.assign(capture, subject);
       if (!grant && !subject) capture.anonymous = true;
@@ -150,9 +155,12 @@ const failures: ReadonlySet<string> = new Set([
   "internal_error",
 ]);
 
-function readRefusal(error: unknown): Ending {
+/** What went up and was ended by a shutdown was no refusal, whatever its consumer was told. */
+function readRefusal(error: unknown, wentUp: boolean): Ending {
   if (error instanceof ConsumerLeft) return { outcome: "aborted", cause: "client_closed", message: error.message };
   if (!(error instanceof Refusal)) return { outcome: "failed", cause: "internal_error", status: 500 };
+  if (error.code === "draining" && wentUp)
+    return { outcome: "failed", cause: "shutdown", message: error.message, status: error.status };
   const outcome: Outcome = failures.has(error.code) ? "failed" : "refused";
   return { outcome, cause: error.code, message: error.message, status: error.status };
 }

@@ -140,6 +140,7 @@ test.concurrent("SHUTDOWN_TIMEOUT_MS cuts what is left: never a clean end, a rec
   const record = records.find(({ provider }) => provider === "anthropic");
   expect(record).toMatchObject({ outcome: "failed", cause: "shutdown" });
   expect(JSON.stringify(record?.output)).toContain("one ");
+  expect(records.find(({ provider }) => provider === "openai")).toMatchObject({ outcome: "failed", cause: "shutdown" });
   expect(records.length).toBe(2);
 }, 60_000);
 
