@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { Policy } from "../domain/policy.ts";
@@ -52,7 +52,7 @@ function readRefusal(check: () => void): Refusal | undefined {
 }
 
 /** Why a request is refused; `undefined` where it passes. */
-function refusal(rules: Rules, { line = "POST /v1/chat/completions", type, headers, body }: Request) {
+function refusal(rules: Rules, { line = "POST /v1/chat/completions", type, headers, body }: Request, most = maxBytes) {
   const held: CallBody =
     body === undefined ? { kind: "none" } : { kind: "whole", bytes: Buffer.from(body), sent: Buffer.from(body) };
   const call = {
@@ -60,7 +60,7 @@ function refusal(rules: Rules, { line = "POST /v1/chat/completions", type, heade
     headers: { ...(type === "" ? {} : { "content-type": type ?? "application/json" }), ...headers },
     body: held,
   };
-  return readRefusal(() => checkPolicyBody(compile(rules), call, maxBytes));
+  return readRefusal(() => checkPolicyBody(compile(rules), call, most));
 }
 
 const codeOf = (rules: Rules, request: Request) => refusal(rules, request)?.code;
@@ -263,6 +263,57 @@ test("a form in a query's shape holds parameters too", () => {
   expect(codeOf(whitelist, { type, body: "a=1&model=gpt-4o" })).toBeUndefined();
   expect(codeOf(whitelist, { type, body: "a=1&%6dodel=o9" })).toBe("param_not_allowed");
   expect(codeOf(whitelist, { type, body: '{"model":"gpt-4o","a":"&model=o9&"}' })).toBe("param_not_allowed");
+});
+
+describe("what has more than can be looked at is refused as such, however little of it was sent", () => {
+  const many = (text: string, count: number) => Array.from({ length: count }, () => text);
+  const object = (count: number) => `{"model":"gpt-4o",${many('"":1', count - 1).join(",")}}`;
+  const pairs = (count: number) => `model=gpt-4o${"&a".repeat(count - 1)}`;
+  const inPairs = "application/x-www-form-urlencoded";
+  const fields = (count: number) =>
+    form(['name="model"', "gpt-4o"], ...many("name=a", count - 1).map((name) => [name, ""] as const));
+  const long = `"${"m_".repeat(501)}":1`;
+  const told = (request: Request) => {
+    const { code, message = "passes" } = refusal(whitelist, request, 8_388_608) ?? {};
+    return `${code}, ${message.includes("more than can be looked at") ? "excessive" : "looked at"}`;
+  };
+  const passes = "undefined, looked at";
+  const excessive = "param_not_allowed, excessive";
+
+  test("members of an object, pairs and fields of forms are counted up to 5000", () => {
+    for (const [most, more] of [
+      [{ body: object(5_000) }, { body: object(5_001) }],
+      [
+        { type: inPairs, body: pairs(5_000) },
+        { type: inPairs, body: pairs(5_001) },
+      ],
+      [fields(5_000), fields(5_001)],
+    ] as const)
+      expect([told(most), told(more)]).toEqual([passes, excessive]);
+  });
+
+  test("a name of more than 1000 characters isn't compared", () => {
+    const name = "a".repeat(1_001);
+    expect(told({ body: `{"model":"gpt-4o",${long}}` })).toBe(excessive);
+    expect(told({ type: inPairs, body: `model=gpt-4o&${name}` })).toBe(excessive);
+    expect(told(form(['name="model"', "gpt-4o"], [`name="${name}"`, ""]))).toBe(excessive);
+  });
+
+  test("what stands deeper, or in texts, isn't counted", () => {
+    const deep = `{"a":${object(6_000)},"b":[${many("1", 6_000).join(",")}],"c":"${many('\\"', 6_000).join(",")}","model":"o9"}`;
+    expect(told({ body: deep.replace("o9", "gpt-4o") })).toBe(passes);
+    expect(told({ body: deep })).toBe("param_not_allowed, looked at");
+  });
+
+  test("on a socket too, and in what its messages hold", () => {
+    const message = (text: string) =>
+      readRefusal(() => checkPolicyMessage(compile(whitelist), targetOf("GET /v1/responses"), Buffer.from(text)))
+        ?.message ?? "passes";
+    expect(message(object(5_001))).toContain("more than can be looked at");
+    expect(message(`{"response":${object(5_001)}}`)).toContain("more than can be looked at");
+    expect(message(`{"response":${object(5_000)}}`)).toBe("passes");
+    expect(message(`{"response":null,"a":${object(6_000)}}`)).toBe("passes");
+  });
 });
 
 test("a model that the query or the path names counts, beside the body's", () => {

@@ -1,17 +1,19 @@
 import { Refusal } from "../domain/refusal.ts";
 import type { CompiledGlobs } from "../lib/glob.ts";
-import { scanObject } from "../lib/json-scan.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Call } from "./call.ts";
 import type { CallRules } from "./policy.ts";
+import { longestName, mostParameters } from "./policy-bounds.ts";
 import {
   createParameter,
   foldName,
   type Parameter,
   readBodyParameters,
+  readHeldMembers,
   readJsonMembers,
   readMember,
   readQueryParameters,
+  type Unsure,
 } from "./policy-parameters.ts";
 import { findPathModel, readSegments } from "./policy-path.ts";
 import type { Route } from "./route.ts";
@@ -27,7 +29,7 @@ export function checkPolicyBody(
 ): void {
   if (!rules.needBody) return;
   const parameters = readBodyParameters(call.body, call.headers, maxBytes);
-  const said = { target: readTarget(call), body: parameters && [parameters] };
+  const said = { target: readTarget(call), body: typeof parameters === "string" ? parameters : [parameters] };
   check(rules, call, said);
   if (worksWithModel(call)) requireModel(rules, said);
 }
@@ -45,8 +47,7 @@ export function checkPolicyMessage(rules: CallRules, target: CheckedTarget, mess
   if (!rules.needBody) return;
   const said = { target: readTarget(target), body: readMessage(message) };
   check(rules, target, said);
-  const [event = []] = said.body ?? [];
-  if (event.some(isAsking)) requireModel(rules, said);
+  if (typeof said.body === "object" && said.body[0]?.some(isAsking)) requireModel(rules, said);
 }
 
 /** The refusal of a body that is larger than what is held of one. */
@@ -74,19 +75,21 @@ function listChecks({ policies, allowedModels: globs }: CallRules): readonly Che
 
 const modelCode = "model_not_allowed";
 
-/** What a call says, by the places where it says it; absent where a place can't be read. */
+/** What a call says, by the places where it says it. */
 type Said = {
-  readonly target: readonly Parameter[] | undefined;
+  readonly target: readonly Parameter[] | Unsure;
   /** In one of these no name may stand twice. */
-  readonly body: readonly (readonly Parameter[])[] | undefined;
+  readonly body: readonly (readonly Parameter[])[] | Unsure;
 };
 
 function check(rules: CallRules, { route }: CheckedTarget, said: Said): void {
   const isGemini = route.provider.family === "gemini";
   for (const one of listChecks(rules)) {
     const key = foldName(one.name);
-    if (said.target === undefined || said.body === undefined) throw refuse(one, unreadable);
-    const values = [said.target, ...said.body].map((place) => place.filter((parameter) => parameter.key === key));
+    const { target, body } = said;
+    if (typeof target === "string") throw refuse(one, unsure[target]);
+    if (typeof body === "string") throw refuse(one, unsure[body]);
+    const values = [target, ...body].map((place) => place.filter((parameter) => parameter.key === key));
     if (values.some((found, at) => at > 0 && found.length > 1))
       throw refuse(one, "stands twice in this request. Send it once.");
     const mayBe = (text: string | undefined) =>
@@ -96,8 +99,11 @@ function check(rules: CallRules, { route }: CheckedTarget, said: Said): void {
   }
 }
 
-const unreadable =
-  "is checked here, and this request can't be read for sure. Send plain JSON in UTF-8, or a form, with each name once.";
+const unsure: Readonly<Record<Unsure, string>> = {
+  unreadable:
+    "is checked here, and this request can't be read for sure. Send plain JSON in UTF-8, or a form, with each name once.",
+  excessive: `is checked here, and this request has more than can be looked at: over ${mostParameters} parameters, or a name of over ${longestName} characters. Send fewer and shorter ones.`,
+};
 
 function refuse({ name, code }: Check, what: string): Refusal {
   return new Refusal(code, { message: `The parameter ${name} ${what}` });
@@ -114,8 +120,11 @@ function describe({ patterns }: CompiledGlobs): string {
   return patterns.slice(0, mostDescribed).join(", ") + (patterns.length > mostDescribed ? ", …" : "");
 }
 
-function requireModel({ allowedModels }: CallRules, { target = [], body = [] }: Said): void {
-  if (!allowedModels || [target, ...body].some((place) => place.some(({ key }) => key === "model"))) return;
+function requireModel({ allowedModels }: CallRules, { target, body }: Said): void {
+  const places = [target, ...(typeof body === "string" ? [body] : body)];
+  const names = (place: readonly Parameter[] | Unsure) =>
+    typeof place === "object" && place.some(({ key }) => key === "model");
+  if (!allowedModels || places.some(names)) return;
   throw new Refusal(modelCode, {
     message: `This request names no model, and only these may be used here: ${describe(allowedModels)}. Name one of them.`,
   });
@@ -131,9 +140,9 @@ function worksWithModel({ method, route: { dialect, path } }: CheckedTarget): bo
 }
 
 /** The query's parameters, and the model of the path. */
-function readTarget({ method, search, route }: CheckedTarget): readonly Parameter[] | undefined {
+function readTarget({ method, search, route }: CheckedTarget): readonly Parameter[] | Unsure {
   const segments = readSegments(route.path);
-  if (segments === undefined) return undefined;
+  if (segments === undefined) return "unreadable";
   const query = search === "" ? [] : readQueryParameters(search);
   // OpenAI's names of tuned models have colons in them, and are only read and deleted by path.
   const named = method === "POST" || route.provider.family === "gemini" || /\/deployments\//i.test(route.path);
@@ -144,12 +153,13 @@ function readTarget({ method, search, route }: CheckedTarget): readonly Paramete
 /** What of a socket's event holds parameters too: the answer that is asked for, and the settings of a session. */
 const holders = new Set(["response", "session", "setup"]);
 
-function readMessage(message: Buffer): readonly (readonly Parameter[])[] | undefined {
+function readMessage(message: Buffer): readonly (readonly Parameter[])[] | Unsure {
   const members = readJsonMembers(message);
-  if (!members) return undefined;
+  if (typeof members === "string") return members;
   const held = members.filter(({ key }) => holders.has(foldName(key)));
-  if (new Set(held.map(({ key }) => foldName(key))).size < held.length) return undefined;
-  const places = [members, ...held.map(({ start }) => scanObject(message, start) ?? [])];
+  if (new Set(held.map(({ key }) => foldName(key))).size < held.length) return "unreadable";
+  const places = [members, ...held.map((member) => readHeldMembers(message, member))];
+  if (!places.every((place) => typeof place === "object")) return "excessive";
   return places.map((place) => place.map((member) => readMember(message, member)));
 }
 

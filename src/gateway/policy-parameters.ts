@@ -5,6 +5,7 @@ import { type Member, scanObject } from "../lib/json-scan.ts";
 import { isJsonText } from "../lib/json-text.ts";
 import type { HeaderValues } from "./arrival.ts";
 import { type CallBody, isJson } from "./call.ts";
+import { hasManyMarks, hasManyMembers, longestName, mostParameters } from "./policy-bounds.ts";
 
 /** A parameter as rules see it. */
 export type Parameter = {
@@ -13,6 +14,9 @@ export type Parameter = {
   /** A text, or the JSON text of another scalar; none of objects, lists and files. */
   readonly readText: () => string | undefined;
 };
+
+/** Why nobody can be sure of the parameters: they can't be read, or be read in one way only; or there is too much to look at. */
+export type Unsure = "unreadable" | "excessive";
 
 /** Names are compared without case and underscores, and up to a NUL, since some servers read them so. */
 export function foldName(name: string): string {
@@ -27,42 +31,46 @@ export function createParameter(name: string, text: string | undefined): Paramet
   return { key: foldName(name), readText: () => sure };
 }
 
-/** The parameters of a body that is held, up to `maxBytes` once it is unpacked; `undefined` where it can't be read, or be read in one way only. */
+/** The parameters of a body that is held, up to `maxBytes` once it is unpacked. */
 export function readBodyParameters(
   body: CallBody,
   headers: HeaderValues,
   maxBytes: number,
-): readonly Parameter[] | undefined {
+): readonly Parameter[] | Unsure {
   if (body.kind === "none") return [];
-  if (body.kind === "stream") return undefined;
+  if (body.kind === "stream") return "unreadable";
   if (body.bytes.length === 0) return [];
   const type = headers["content-type"] ?? "";
   // Equal names come joined by commas, and nobody knows which of two types the provider takes.
-  if (type.includes(",")) return undefined;
+  if (type.includes(",")) return "unreadable";
   const packed = asBuffer(body.bytes);
   const bytes = unpack(packed, headers["content-encoding"], maxBytes);
-  if (bytes === undefined) return undefined;
-  if (/^\s*multipart\//i.test(type)) return bytes === packed ? readFormParameters(type, bytes) : undefined;
-  const inPairs = /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? readQueryParameters(bytes.toString()) : [];
+  if (bytes === undefined) return "unreadable";
+  if (/^\s*multipart\//i.test(type)) return bytes === packed ? readFormParameters(type, bytes) : "unreadable";
+  const inPairs = /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? readPairs(bytes) : [];
+  if (typeof inPairs === "string") return inPairs;
   // Some servers read JSON whatever its type says.
   if (isJson(type) || looksLikeJson(bytes)) {
-    const inJson = isReadableCharset(type) ? readJsonParameters(bytes) : undefined;
-    return inJson && [...inJson, ...inPairs];
+    const inJson = isReadableCharset(type) ? readJsonParameters(bytes) : "unreadable";
+    return typeof inJson === "string" ? inJson : [...inJson, ...inPairs];
   }
-  return isKnown.test(type) ? inPairs : undefined;
+  return isKnown.test(type) ? inPairs : "unreadable";
 }
 
 /** What has no parameters, or those that were read already. */
 const isKnown = /^\s*(?:(?:audio|image|text|video)\/|application\/(?:octet-stream|pdf|sdp|x-www-form-urlencoded)\b)/i;
 
-/** The top-level members of a JSON object; `undefined` where the bytes aren't one and nothing else. */
-export function readJsonParameters(bytes: Buffer): readonly Parameter[] | undefined {
-  return readJsonMembers(bytes)?.map((member) => readMember(bytes, member));
+/** The top-level members of a JSON object; "unreadable" where the bytes aren't one and nothing else. */
+export function readJsonMembers(bytes: Buffer): readonly Member[] | Unsure {
+  if (hasManyMembers(bytes)) return "excessive";
+  const members = isUtf8(bytes) && isJsonText(bytes) ? scanObject(bytes) : undefined;
+  return members ? withinNames(members, ({ key }) => key) : "unreadable";
 }
 
-/** The same, as places in the bytes. */
-export function readJsonMembers(bytes: Buffer): readonly Member[] | undefined {
-  return isUtf8(bytes) && isJsonText(bytes) ? scanObject(bytes) : undefined;
+/** The members of an object that is a member's value; none where it is something else. */
+export function readHeldMembers(bytes: Buffer, { start }: Member): readonly Member[] | Unsure {
+  if (bytes[start] !== 0x7b) return [];
+  return hasManyMembers(bytes, start) ? "excessive" : withinNames(scanObject(bytes, start) ?? [], ({ key }) => key);
 }
 
 /** A member of a JSON object as a parameter. */
@@ -75,8 +83,28 @@ export function readQueryParameters(search: string): readonly Parameter[] {
   return [...new URLSearchParams(search)].map(([name, text]) => createParameter(name, text));
 }
 
-function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | undefined {
-  return listFormFields(type, bytes)?.map(({ name, text }) => createParameter(name, text));
+function readJsonParameters(bytes: Buffer): readonly Parameter[] | Unsure {
+  const members = readJsonMembers(bytes);
+  return typeof members === "string" ? members : members.map((member) => readMember(bytes, member));
+}
+
+function readPairs(bytes: Buffer): readonly Parameter[] | Unsure {
+  if (hasManyMarks(bytes, "&", mostParameters - 1)) return "excessive";
+  const pairs = withinNames([...new URLSearchParams(bytes.toString())], ([name]) => name);
+  return typeof pairs === "string" ? pairs : pairs.map(([name, text]) => createParameter(name, text));
+}
+
+function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | Unsure {
+  // A form's first line is its delimiter, which stands at its end too.
+  if (hasManyMarks(bytes, bytes.subarray(0, bytes.indexOf("\r\n", 2)), mostParameters + 1)) return "excessive";
+  const listed = listFormFields(type, bytes);
+  const fields = listed ? withinNames(listed, ({ name }) => name) : "unreadable";
+  return typeof fields === "string" ? fields : fields.map(({ name, text }) => createParameter(name, text));
+}
+
+/** What is named so that names can be compared in no time. */
+function withinNames<T>(all: readonly T[], nameOf: (one: T) => string): readonly T[] | Unsure {
+  return all.every((one) => nameOf(one).length <= longestName) ? all : "excessive";
 }
 
 function readScalar(bytes: Buffer, start: number, end: number): string | undefined {
@@ -100,11 +128,14 @@ function unpack(packed: Buffer, encoding: string | undefined, maxBytes: number):
 
 /** Whether the first byte is a brace, but for white space, BOMs and the zeros of wider characters. */
 function looksLikeJson(bytes: Buffer): boolean {
-  const first = bytes.find((byte) => !skipped.has(byte));
-  return first === 0x7b;
+  let at = 0;
+  while (skipped[bytes[at] ?? 0x7b]) at += 1;
+  return bytes[at] === 0x7b;
 }
 
-const skipped = new Set([0x00, 0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf, 0xfe, 0xff]);
+const skipped: readonly boolean[] = Array.from({ length: 256 }, (_, byte) =>
+  [0x00, 0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf, 0xfe, 0xff].includes(byte),
+);
 
 /** In these a byte below 128 is the same character; in others it may be a part of one, and a quote none. */
 const readable = /^(?:|utf-?8|(?:us-)?ascii|iso-?8859-\d+|latin-?\d+|windows-125\d)$/i;
