@@ -34,7 +34,6 @@ export function authenticate(parts: AuthenticationParts): MiddlewareHandler<Mana
   };
 
   async function check(authorization: string | undefined, address: string): Promise<ManagementFault | undefined> {
-    if (brake.isCrowded(address)) return refusal("attempts_exceeded", { "retry-after": "5" });
     const given = /^bearer +([!-~]+) *$/i.exec(authorization ?? "")?.[1];
     // Nothing was guessed.
     if (given === undefined) return refusal("credential_missing", { "www-authenticate": "Bearer" });
@@ -42,6 +41,7 @@ export function authenticate(parts: AuthenticationParts): MiddlewareHandler<Mana
       brake.succeeded(address);
       return undefined;
     }
+    if (brake.isCrowded(address)) return refusal("attempts_exceeded", { "retry-after": "5" });
     await brake.failed(address);
     return refusal("management_token_invalid", { "www-authenticate": 'Bearer error="invalid_token"' });
   }

@@ -55,7 +55,7 @@ test("a right one wipes the slate", () => {
   expect(waits).toEqual([]);
 });
 
-test("while many of an address wait, no other of it is looked at", async () => {
+test("while many of an address wait, no other of it may", async () => {
   const { brake, fail, endAll } = setUp();
   fail(address, 25);
   expect(brake.isCrowded(address)).toBe(false);

@@ -2,7 +2,7 @@ import { networkOf } from "../lib/client-address.ts";
 
 /** Slows down who tries credentials. Whoever has the right one is let in at once, so that nobody can lock an operator out. */
 export type GuessBrake = {
-  /** So many wrong ones of this address wait for their answer that another isn't even looked at. */
+  /** So many wrong ones of this address wait for their answer that another is refused at once; a right one never is. */
   readonly isCrowded: (address: string) => boolean;
   /** To be waited for before a wrong one is answered. */
   readonly failed: (address: string) => Promise<void>;

@@ -121,11 +121,9 @@ describe("the door", () => {
     const late = Array.from({ length: 16 }, () => attempt("Bearer wrong").then(() => (answered += 1)));
     await waitFor(() => waits.length === 16, "Not all wait");
     expect(answered).toBe(0);
-    const crowded = await attempt(`Bearer ${managementToken}`);
+    const crowded = await attempt("Bearer wrong");
     expect([crowded.status, crowded.headers.get("retry-after")]).toEqual([429, "5"]);
-    expect((await attempt(`Bearer ${managementToken}`, "192.0.2.8")).status).toBe(200);
-    waits[0]?.();
-    await Promise.race(late);
+    expect(answered).toBe(0);
     expect((await attempt(`Bearer ${managementToken}`)).status).toBe(200);
     for (const end of waits) end();
     await Promise.all(late);
