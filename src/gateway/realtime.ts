@@ -1,6 +1,7 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
+import { removeAddedQuery } from "./added-query.ts";
 import { type Arrival, readArrival, writeTraceparent } from "./arrival.ts";
 import { checkHead } from "./check-head.ts";
 import { type ConnectWatchParts, watchConnect } from "./connect-watch.ts";
@@ -158,13 +159,14 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       throw new Refusal("upgrade_required", { message: "The provider has no WebSocket at this path. Use plain HTTP." });
     const { status } = response;
     const headers = readDownstreamHeaders(response.headers, false);
+    const isEmptied = removeAddedQuery(headers, leave.route.provider, leave.grant) && status >= 300 && status < 400;
     addIds(headers, arrival);
     void recorder.ended(
       { ...arrival, ...leave, body: { kind: "none" }, spliced: false, ...(ticket && { ticket }) },
       { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() },
       { end: { kind: "complete" }, kept: keptNothing },
     );
-    return new Response(response.body, { status, headers });
+    return new Response(isEmptied ? null : response.body, { status, headers });
   }
 }
 

@@ -1,5 +1,6 @@
 import { isEventStream } from "../dialects/body-form.ts";
 import { families } from "../dialects/family.ts";
+import { removeAddedQuery } from "./added-query.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
@@ -42,6 +43,8 @@ export function createRespond(parts: RespondParts): Respond {
   return (call, answer) => {
     const { status, body } = answer;
     const headers = readDownstreamHeaders(answer.headers, body.kind !== "stream");
+    const isEmptied = removeAddedQuery(headers, call.route.provider, call.grant) && status >= 300 && status < 400;
+    if (isEmptied) for (const name of ["content-length", "content-encoding"]) headers.delete(name);
     addOwnHeaders(headers, call, answer);
     switch (body.kind) {
       case "none": {
@@ -52,13 +55,13 @@ export function createRespond(parts: RespondParts): Respond {
         if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
         const kept = keepWhole(body.bytes, bytesToKeep(call));
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
-        return whenDurable(durable, new Response(body.bytes, { status, headers }), call);
+        return whenDurable(durable, new Response(isEmptied ? null : body.bytes, { status, headers }), call);
       }
       case "stream": {
         const decoded =
           call.spliced && isEventStream(answer.headers.get("content-type")) ? decode(body.reader, headers) : undefined;
         const down = createDown(call, answer, decoded ?? body.reader, decoded !== undefined);
-        if (!call.request.signal.aborted) return new Response(down, { status, headers });
+        if (!call.request.signal.aborted) return new Response(isEmptied ? empty(down) : down, { status, headers });
         // The consumer left before there was anything to pull, so nothing else would end it.
         void down.cancel();
         return new Response(null, { status, headers });
@@ -125,6 +128,11 @@ export function createRespond(parts: RespondParts): Respond {
       },
     });
   }
+}
+
+/** What a redirect says is where it leads, once more. */
+function empty(down: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  return down.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({ transform: () => {} }));
 }
 
 /** What every answer tells of us. Milliseconds in `server-timing` (https://www.w3.org/TR/server-timing/). */
