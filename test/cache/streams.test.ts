@@ -171,8 +171,11 @@ test("equal requests wait for the first for longer than a consumer may pause wit
   };
   const asked = { body: body({ stream: false }), script: slow, headers: [optIn] };
   const calls = await Promise.all([short.call(asked), short.call(asked)]);
-  expect(calls.map(({ answer }) => [answer.status, answer.text])).toEqual(Array(2).fill([200, '{"id":"once"}']));
-  expect(calls.map(wordOf).toSorted()).toEqual(["hit", "miss"]);
+  expect(calls.map(({ answer }) => `${answer.status} ${answer.text}`)).toEqual([
+    '200 {"id":"once"}',
+    '200 {"id":"once"}',
+  ]);
+  expect(new Set(calls.map(wordOf))).toEqual(new Set(["hit", "miss"]));
 }, 60_000);
 
 test("equal requests go by themselves where the first brings nothing to keep", async () => {
