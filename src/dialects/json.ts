@@ -21,9 +21,12 @@ export function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** The value where it is a number that can be counted with: finite and not negative. */
+/** No one exchange has more of anything, and thousands of such together are still exact. */
+const mostCounted = 2 ** 40;
+
+/** The value where it is a number that can be counted with: not negative, and not so large that sums of it mean nothing. */
 export function count(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+  return typeof value === "number" && value >= 0 && value <= mostCounted ? value : undefined;
 }
 
 /** The value of a JSON text; `undefined` where it is none. */
