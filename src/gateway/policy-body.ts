@@ -134,18 +134,19 @@ function requireModel({ allowedModels }: CallRules, { target, body }: Said): voi
 const hidesModel = /\/(?:batches|runs|realtime\/\w+)\/?$/i;
 
 /** Whether a call without a model would be a default one's, or an unknown one's. A path that is written in an unusual way may be any. */
-function worksWithModel({ method, route: { dialect, path } }: CheckedTarget): boolean {
+function worksWithModel({ method, route: { dialect, path, written } }: CheckedTarget): boolean {
   if (dialect.kindOf({ method, path }) !== "other") return true;
-  return method !== "GET" && method !== "HEAD" && method !== "DELETE" && (hidesModel.test(path) || /%|\/\//.test(path));
+  if (method === "GET" || method === "HEAD" || method === "DELETE") return false;
+  return hidesModel.test(path) || /%|;|\/\//.test(written);
 }
 
 /** The query's parameters, and the model of the path. */
 function readTarget({ method, search, route }: CheckedTarget): readonly Parameter[] | Unsure {
-  const segments = readSegments(route.path);
+  const segments = readSegments(route.written);
   if (segments === undefined) return "unreadable";
   const query = search === "" ? [] : readQueryParameters(search);
   // OpenAI's names of tuned models have colons in them, and are only read and deleted by path.
-  const named = method === "POST" || route.provider.family === "gemini" || /\/deployments\//i.test(route.path);
+  const named = method === "POST" || route.provider.family === "gemini" || /\/deployments\//i.test(route.written);
   const model = named ? findPathModel(segments) : undefined;
   return model === undefined ? query : [...query, createParameter("model", model)];
 }
