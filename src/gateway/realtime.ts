@@ -103,7 +103,8 @@ export function createRealtime(parts: RealtimeParts): Realtime {
             toll: (pass, bytes) => {
               if (isOneRequest(route)) return undefined;
               const asking = { ...paying, id: Bun.randomUUIDv7(), grant: pass ? { ...grant, pass } : grant };
-              return parts.toll.take({ ...asking, method: "POST", body: { kind: "whole", bytes, sent: bytes } });
+              const body = bytes ? { kind: "whole" as const, bytes, sent: bytes } : paying.body;
+              return parts.toll.take({ ...asking, method: "POST", body });
             },
           }),
           onEnd: () => forget(relay),

@@ -9,9 +9,12 @@ import { readSocketEvent, type SocketEvent } from "./socket-event.ts";
 export type SocketExchanges = {
   /** `ticket` is what a frame that asks has taken; its answer is recorded under the ticket's id. */
   readonly fromConsumer: (frame: Buffer, ticket?: Ticket) => void;
-  readonly fromUpstream: (frame: Buffer) => void;
-  /** A frame that we didn't let through. */
-  readonly refused: (frame: Buffer, refusal: Pick<Refusal, "code" | "message">) => void;
+  /** Whether a frame of the upstream's begins an answer that no frame has asked for: to speech that the provider heard end. */
+  readonly beginsUnasked: (frame: Buffer) => boolean;
+  /** `ticket` is what an answer that nobody asked for has taken. */
+  readonly fromUpstream: (frame: Buffer, ticket?: Ticket) => void;
+  /** A frame that we didn't let through, or an answer that nobody asked for. */
+  readonly refused: (frame: Buffer | undefined, refusal: Pick<Refusal, "code" | "message">) => void;
   /** Answers that are under way. */
   readonly open: () => number;
   /** Exchanges that were found so far. */
@@ -58,7 +61,7 @@ const lineEnd = Buffer.from("\n");
 
 /**
  * Follows a socket that speaks OpenAI's events (https://platform.openai.com/docs/api-reference/realtime-server-events):
- * `response.create` asks, `response.created` names the answer, `response.completed` and the like end it; several may interleave.
+ * `response.create` asks, or the speech that the provider heard; `response.created` names the answer, `response.completed` and the like end it; several may interleave.
  */
 export function createResponseExchanges(parts: SocketExchangesParts): SocketExchanges {
   const { clock } = parts;
@@ -71,9 +74,14 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       const event = readSocketEvent(frame);
       if (event?.asks) asked.push(begin({ frame, ticket, eventId: event.id }));
     },
-    fromUpstream(frame) {
+    beginsUnasked(frame) {
+      if (asked.length > 0 || !frame.includes(beginning)) return false;
+      const { type, responseId } = readSocketEvent(frame) ?? {};
+      return type === beginning && responseId !== undefined && !answering.has(responseId);
+    },
+    fromUpstream(frame, ticket) {
       const event = readSocketEvent(frame);
-      const exchange = findExchange(event);
+      const exchange = findExchange(event, ticket);
       if (!exchange) return;
       exchange.firstByteAt ??= clock.elapsed();
       keepLine(exchange.response, frame);
@@ -104,9 +112,9 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
   }
 
   /** An event says which answer it belongs to, or there is only one that it can belong to. */
-  function findExchange(event: SocketEvent | undefined): Exchange | undefined {
-    if (event?.type === "response.created" && event.responseId !== undefined) {
-      const exchange = asked.shift() ?? begin({});
+  function findExchange(event: SocketEvent | undefined, ticket?: Ticket): Exchange | undefined {
+    if (event?.type === beginning && event.responseId !== undefined) {
+      const exchange = asked.shift() ?? begin({ ticket });
       answering.set(event.responseId, exchange);
       return exchange;
     }
@@ -145,6 +153,7 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
       exchange.firstByteAt ??= clock.elapsed();
       keepLine(exchange.response, frame);
     },
+    beginsUnasked: () => false,
     refused: () => {},
     open: () => 0,
     found: () => 1,
@@ -154,6 +163,7 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
 
 /** Nothing else tells that such a socket has served its purpose; 1005 is a close without a code (RFC 6455, 7.4.1). */
 const whole: ReadonlySet<number | undefined> = new Set([1000, 1005]);
+const beginning = "response.created";
 const ends = /^response\.(?:completed|done|failed|incomplete|cancelled)$/;
 
 /** One line a frame: line ends inside JSON are only white space. */

@@ -8,10 +8,12 @@ export type SocketVerdict =
   | { readonly kind: "passed"; readonly ticket?: Ticket | undefined }
   | { readonly kind: "refused" | "closed"; readonly refusal: Refusal };
 
-/** Decides of each frame that a consumer sends. */
+/** Decides of what is asked for on a socket. */
 export type SocketGate = {
   /** `undefined` where the frame passes. */
   readonly judge: (frame: Buffer) => Promise<SocketVerdict> | SocketVerdict | undefined;
+  /** Decides of an answer that the provider begins by itself. */
+  readonly admitUnasked: () => Promise<SocketVerdict>;
   /** Calls `onLost` once when the token may not call any more; gives what stops looking. */
   readonly watch: (onLost: (refusal: Refusal) => void) => () => void;
 };
@@ -22,8 +24,8 @@ export type SocketGateParts = {
   /** Throws a `Refusal` for a frame that a policy forbids. */
   readonly checkFrame?: ((frame: Buffer) => void) | undefined;
   readonly tokens: Pick<TokenBook, "renew" | "use">;
-  /** Takes what a frame that asks needs of limits and budgets; throws a `Refusal`. */
-  readonly toll: (pass: Pass | undefined, frame: Buffer) => Ticket | undefined | Promise<Ticket | undefined>;
+  /** Takes what an answer needs of limits and budgets, with the frame that asks for it where one did; throws a `Refusal`. */
+  readonly toll: (pass: Pass | undefined, frame?: Buffer) => Ticket | undefined | Promise<Ticket | undefined>;
   /** Whether `toll` could take anything at all. */
   readonly tolled: boolean;
 };
@@ -31,7 +33,7 @@ export type SocketGateParts = {
 /** How often it is looked whether the token may still call. Milliseconds. */
 const lookEveryMs = 400;
 
-/** Creates the gate of a socket, on which each `response.create` is a request of its own; `undefined` where anything may pass. */
+/** Creates the gate of a socket, on which each answer is a request of its own; `undefined` where anything may pass. */
 export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: SocketGateParts): SocketGate | undefined {
   if (!pass && !checkFrame && !tolled) return undefined;
   return {
@@ -40,6 +42,7 @@ export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: Soc
       if (fault) return { kind: "refused", refusal: fault };
       return readSocketEvent(frame)?.asks ? admit(frame) : undefined;
     },
+    admitUnasked: () => admit(),
     watch(onLost) {
       if (!pass) return () => {};
       const timer = setInterval(() => {
@@ -57,7 +60,7 @@ export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: Soc
     return tokens.renew(former);
   }
 
-  async function admit(frame: Buffer): Promise<SocketVerdict> {
+  async function admit(frame?: Buffer): Promise<SocketVerdict> {
     let ticket: Ticket | undefined;
     try {
       const current = pass && (await renew(pass));

@@ -30,6 +30,8 @@ export type SocketRelayParts = {
 
 /** The upstream takes frames slower than they come: the consumer's end is paused above this, until half of it has gone. Bytes. */
 const highWater = 1_048_576;
+type Step = () => Promise<void> | undefined;
+
 const shutdown: SocketEnding = { outcome: "failed", cause: "shutdown" };
 const clientClosed: SocketEnding = { outcome: "aborted", cause: "client_closed" };
 
@@ -38,6 +40,9 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
   /** Frames of the consumer's behind one that is being judged. */
   const held: (string | Buffer)[] = [];
   let judging = false;
+  /** What came of the upstream behind an answer that is being judged. */
+  const coming: Step[] = [];
+  let judgingDown = false;
   /** The consumer may not ask for anything any more, for this reason. */
   let lost: string | undefined;
   let consumer: ServerWebSocket<SocketRelay> | undefined;
@@ -48,16 +53,8 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
   let stopped = false;
 
   const unwatch = gate?.watch(({ message }) => lose(message));
-  upstream.on("message", (data: Buffer, binary: boolean) => {
-    exchanges.fromUpstream(data);
-    if (consumer?.send(binary ? data : data.toString()) === -1) upstream.pause();
-    if (leaving || lost !== undefined) leaveWhenIdle();
-  });
-  upstream.on("close", (code: number, reason: Buffer) => {
-    end(stopped || leaving ? shutdown : { outcome: "failed", cause: "upstream_reset" }, code);
-    if (code === 1006) consumer?.terminate();
-    else consumer?.close(code === 1005 ? 1000 : code, reason.toString());
-  });
+  upstream.on("message", (data: Buffer, binary: boolean) => inOrder(() => fromUpstream(data, binary)));
+  upstream.on("close", (code: number, reason: Buffer) => inOrder(() => upstreamClosed(code, reason)));
   upstream.on("error", () => upstream.terminate());
 
   return {
@@ -87,6 +84,56 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
       upstream.terminate();
     },
   };
+
+  function inOrder(step: Step): void {
+    if (judgingDown) return void coming.push(step);
+    const judged = step();
+    if (judged) void takeComing(judged);
+  }
+
+  async function takeComing(first: Promise<void>): Promise<void> {
+    judgingDown = true;
+    await first;
+    for (let step = coming.shift(); step; step = coming.shift()) await step();
+    judgingDown = false;
+  }
+
+  function fromUpstream(data: Buffer, binary: boolean): Promise<void> | undefined {
+    if (left) return undefined;
+    if (gate && exchanges.beginsUnasked(data)) return judgeUnasked(gate, data, binary);
+    passDown(data, binary);
+    return undefined;
+  }
+
+  function passDown(data: Buffer, binary: boolean, ticket?: Ticket): void {
+    exchanges.fromUpstream(data, ticket);
+    if (consumer?.send(binary ? data : data.toString()) === -1) upstream.pause();
+    if (leaving || lost !== undefined) leaveWhenIdle();
+  }
+
+  /** Nothing can be sent up that would forbid the provider its answer: where there is no room for it the socket ends. */
+  async function judgeUnasked({ admitUnasked }: SocketGate, data: Buffer, binary: boolean): Promise<void> {
+    upstream.pause();
+    const verdict = await admitUnasked();
+    upstream.resume();
+    if (verdict.kind === "passed") {
+      if (ended || left) verdict.ticket?.end("spared");
+      else passDown(data, binary, verdict.ticket);
+      return;
+    }
+    const { refusal } = verdict;
+    if (ended || left) return;
+    exchanges.refused(undefined, refusal);
+    consumer?.send(writeRefusalEvent(refusal));
+    lost ??= refusal.message;
+    leaveNow();
+  }
+
+  function upstreamClosed(code: number, reason: Buffer): undefined {
+    end(stopped || leaving ? shutdown : { outcome: "failed", cause: "upstream_reset" }, code);
+    if (code === 1006) consumer?.terminate();
+    else consumer?.close(code === 1005 ? 1000 : code, reason.toString());
+  }
 
   function passUp(frame: string | Buffer, ticket?: Ticket): void {
     exchanges.fromConsumer(toBytes(frame), ticket);
@@ -129,7 +176,10 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
   }
 
   function leaveWhenIdle(): void {
-    if (exchanges.open() > 0) return;
+    if (exchanges.open() === 0) leaveNow();
+  }
+
+  function leaveNow(): void {
     left = lost === undefined ? shutdown : clientClosed;
     // A reason is at most 123 bytes (RFC 6455, 5.5.1).
     if (lost === undefined) consumer?.close(1001, "The gateway is shutting down");
