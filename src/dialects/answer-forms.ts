@@ -93,13 +93,16 @@ function openStream(parts: FormParts, createReader: (parts: StreamParts) => Stre
       builder.event(name, parseJson(data) ?? data);
     },
     fragment(text) {
-      salvaged = salvageEnd(text);
+      const end = salvageEnd(text);
+      if (builder.gap) builder.event(undefined, end);
+      else salvaged = end;
     },
   });
   return {
     push: reader.push,
     skip() {
       endIsLost = true;
+      builder.gap?.();
       reader.gap();
     },
     end() {

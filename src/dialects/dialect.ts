@@ -38,6 +38,8 @@ export type AnswerBuilder = {
   readonly whole: (value: unknown) => void;
   /** One event of a stream: its SSE name, if any, and its data, parsed; `[DONE]` comes as that text. */
   readonly event: (name: string | undefined, data: unknown) => void;
+  /** Says that events are missing here; the next one may be the end of one that was cut. Absent where the last one tells all that is used. */
+  readonly gap?: () => void;
   /** What was understood so far; callable once, at the end. */
   readonly answer: () => Answer;
 };
@@ -51,4 +53,6 @@ export type Dialect = {
   /** Reads a request's parsed JSON body, or its form as `{ fields, files }`; `undefined` where there was none to read. */
   readonly readRequest: (body: unknown, place: RequestPlace) => RequestFacts;
   readonly createAnswer: (place: RequestPlace) => AnswerBuilder;
+  /** Whether a frame of a socket is media alone, of which a session has more than is kept; absent where there are none such. */
+  readonly isMedia?: (frame: Buffer) => boolean;
 };

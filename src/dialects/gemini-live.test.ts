@@ -1,4 +1,5 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { openAnswer } from "./answer-reader.ts";
 import type { Answer } from "./dialect.ts";
 import { geminiLive } from "./gemini-live.ts";
 
@@ -54,6 +55,56 @@ test("each turn is a choice, and usage is that of all turns", () => {
       raw: [first, second],
     },
   });
+});
+
+describe("a session of which a part is missing", () => {
+  const turnOf = (usageMetadata: object, text = "Hello") => ({
+    serverContent: { modelTurn: { parts: [{ text }] }, turnComplete: true },
+    usageMetadata,
+  });
+  const read = (pieces: readonly string[]): Answer => {
+    const reader = openAnswer(geminiLive, place, { contentType: "application/x-ndjson" });
+    for (const [at, piece] of pieces.entries()) {
+      if (at > 0) reader.skip(1_000);
+      reader.push(Buffer.from(piece));
+    }
+    return reader.end();
+  };
+  const [one, two] = [first, second].map((usage) => `${JSON.stringify(turnOf(usage))}\n`);
+
+  test("counts the turns that are there, and doesn't say that the provider's count is whole", () => {
+    expect(read([`${one}${two}`]).usage).toMatchObject({ source: "provider", total: 39 });
+    expect(read([`${one}`, `${two}`.slice(9)]).usage).toMatchObject({ source: "estimated", total: 39 });
+    expect(read([`${one}{"serverCon`, `ntent":{}}\n${two}`]).usage).toMatchObject({ source: "estimated", total: 39 });
+    expect(read([`${one}{"serverCon`]).usage).toMatchObject({ source: "provider", total: 15 });
+    const cut = read([`${one}{"serverCon`, ""]);
+    expect(cut.usage).toMatchObject({ source: "estimated", total: 15 });
+    expect(cut.output).toMatchObject({ choices: { length: 1 } });
+    expect(read(["", `${two}`]).usage).toMatchObject({ source: "estimated", total: 24 });
+  });
+
+  test("doesn't take what follows for the turn before", () => {
+    const open = JSON.stringify({ serverContent: { modelTurn: { parts: [{ text: "Hel" }] } }, usageMetadata: first });
+    const { usage, output } = read([`${open}\n`, `{}\n${two}`]);
+    expect(usage).toMatchObject({ source: "estimated", total: 39 });
+    expect(output).toMatchObject({ choices: [{ text: "Hel" }, { text: "Hello" }] });
+  });
+});
+
+test("a frame of sound alone is media, and what tells of a turn is not", () => {
+  const parts = [{ inlineData: { mimeType: "audio/pcm;rate=24000", data: "A".repeat(20_000) } }];
+  const isMedia = (...messages: readonly object[]) =>
+    messages.map((message) => geminiLive.isMedia?.(Buffer.from(JSON.stringify(message))));
+  const spoken = { modelTurn: { parts } };
+  expect(isMedia({ serverContent: spoken })).toEqual([true]);
+  expect(
+    isMedia(
+      { serverContent: { ...spoken, turnComplete: true } },
+      { serverContent: spoken, usageMetadata: first },
+      { serverContent: { modelTurn: { parts: [{ text: "Hello" }] } } },
+      { setupComplete: {} },
+    ),
+  ).toEqual([false, false, false, false]);
 });
 
 test("the setup is the request, and what was said its input", () => {

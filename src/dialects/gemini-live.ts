@@ -7,14 +7,30 @@ import { pick } from "./gemini-request.ts";
 import { addUsages, readGeminiUsage } from "./gemini-usage.ts";
 import { type JsonObject, object, objects, present, text } from "./json.ts";
 
-/** Gemini's Live API over WebSocket (`BidiGenerateContent`): each turn is a choice, and usage is that of all turns. */
+/**
+ * Gemini's Live API over WebSocket (`BidiGenerateContent`): each turn is a choice, and usage is that of all turns. Each turn
+ * tells its own alone, so where some are missing the sum is less than what was used, and only an estimate of it.
+ */
 export const geminiLive: Dialect = {
   name: "gemini-live",
   family: "gemini",
   kindOf: () => "generation",
   readRequest,
   createAnswer,
+  isMedia: (frame) => frame.length > leastMedia && !telling.some((member) => frame.includes(member)),
 };
+
+/** A shorter frame costs little to keep. Bytes. */
+const leastMedia = 2_048;
+/** Members of a frame that tells of a turn, whatever sound is in it too. */
+const telling = [
+  '"usageMetadata"',
+  '"turnComplete"',
+  '"interrupted"',
+  '"toolCall"',
+  '"outputTranscription"',
+  '"error"',
+];
 
 /** The first message sets the session up; what was said follows. */
 function readRequest(body: unknown): RequestFacts {
@@ -46,16 +62,19 @@ type Turn = {
 function createAnswer(): AnswerBuilder {
   const turns: Turn[] = [];
   let error: Answer["error"];
+  let someAreMissing = false;
+  let afterGap = false;
 
   function current(): Turn {
     const last = turns.at(-1);
-    if (last !== undefined) return last;
+    if (last !== undefined && !afterGap) return last;
     return begin();
   }
 
   function begin(): Turn {
     const turn: Turn = { parts: createCandidate(), citations: [] };
     turns.push(turn);
+    afterGap = false;
     return turn;
   }
 
@@ -78,16 +97,21 @@ function createAnswer(): AnswerBuilder {
   return {
     whole: take,
     event: (_name, data) => take(data),
+    gap() {
+      someAreMissing = true;
+      afterGap = true;
+    },
     answer() {
       const usages = turns
         .map(({ usage }) => readGeminiUsage(usage))
         .filter((usage): usage is Usage => usage !== undefined);
+      const usage = addUsages(usages);
       const choices = turns.map(({ parts, citations, finish }, index) =>
         parts.choice(index, { citations, ...present({ finish }) }),
       );
       return present({
         output: choices.length === 0 ? undefined : { kind: "choices" as const, choices },
-        usage: addUsages(usages),
+        usage: usage && someAreMissing ? { ...usage, source: "estimated" as const } : usage,
         error,
       });
     },

@@ -7,6 +7,8 @@ export type KeptBytes = {
   readonly tail?: Uint8Array;
   /** Every byte that went over the wire, kept or not. */
   readonly total: number;
+  /** How many of these were left out because they tell nothing, and so aren't missed. */
+  readonly passed?: number;
 };
 
 /** The values of the headers that attribute an exchange, by lower-case name. */

@@ -3,6 +3,8 @@ import type { KeptBytes } from "../domain/capture.ts";
 /** A bounded copy of a body that passes: all of it up to `cap` bytes, beyond that its first and its last half of `cap`. */
 export type Kept = {
   readonly add: (chunk: Uint8Array) => void;
+  /** Counts bytes that tell nothing, and so are left out. */
+  readonly pass: (bytes: number) => void;
   readonly total: () => number;
   /** How often something was added. */
   readonly chunks: () => number;
@@ -20,8 +22,9 @@ export function createKept(cap: number): Kept {
   let ringAt = 0;
   let total = 0;
   let chunks = 0;
+  let passed = 0;
 
-  return { add, total: () => total, chunks: () => chunks, take };
+  return { add, pass, total: () => total, chunks: () => chunks, take };
 
   function add(chunk: Uint8Array): void {
     total += chunk.length;
@@ -29,6 +32,11 @@ export function createKept(cap: number): Kept {
     const room = cap - length;
     if (room > 0) append(chunk.length <= room ? chunk : chunk.subarray(0, room));
     if (chunk.length > room && half > 0) addToRing(chunk.subarray(room));
+  }
+
+  function pass(bytes: number): void {
+    total += bytes;
+    passed += bytes;
   }
 
   function append(chunk: Uint8Array): void {
@@ -53,11 +61,12 @@ export function createKept(cap: number): Kept {
   }
 
   function take(): KeptBytes {
-    if (!ring) return { head: head.subarray(0, length), total };
+    const left = passed > 0 ? { passed } : {};
+    if (!ring) return { head: head.subarray(0, length), total, ...left };
     const tail = new Uint8Array(half);
     tail.set(ring.subarray(ringAt));
     tail.set(ring.subarray(0, ringAt), half - ringAt);
-    return { head: head.subarray(0, cap - half), tail, total };
+    return { head: head.subarray(0, cap - half), tail, total, ...left };
   }
 }
 

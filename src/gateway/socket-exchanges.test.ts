@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { geminiLive } from "../dialects/gemini-live.ts";
 import type { Capture } from "../domain/capture.ts";
+import { keptNothing } from "./kept.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -75,6 +77,21 @@ test("a response that was under way isn't whole because the socket was closed in
   exchanges.fromConsumer(frame({ type: "response.create" }));
   exchanges.end({ outcome: "failed", cause: "upstream_reset" }, 1000);
   expect(captures).toMatchObject([{ outcome: "failed", cause: "upstream_reset" }]);
+});
+
+test("a session of Gemini Live keeps what each turn has used, however much sound there is", () => {
+  const { exchanges, captures } = follow((parts) =>
+    createWholeExchange({ ...parts, keepBytes: 40_000, isMedia: geminiLive.isMedia }),
+  );
+  const sound = frame({ serverContent: { modelTurn: { parts: [{ inlineData: { data: "A".repeat(9_000) } }] } } });
+  const turn = frame({ serverContent: { turnComplete: true }, usageMetadata: { totalTokenCount: 15 } });
+  for (let turns = 0; turns < 100; turns += 1) for (const each of [sound, sound, turn]) exchanges.fromUpstream(each);
+  exchanges.end({ outcome: "aborted", cause: "client_closed" }, 1000);
+  const { head, tail, total, passed = 0 } = captures[0]?.response ?? keptNothing;
+  const lines = String(Buffer.from(head)).trimEnd().split("\n");
+  expect(lines.filter((line) => line === String(turn)).length).toBe(100);
+  expect(lines.filter((line) => line === String(sound)).length).toBe(2);
+  expect([tail, total, total - passed]).toEqual([undefined, 100 * (2 * sound.length + turn.length + 3), head.length]);
 });
 
 function follow(

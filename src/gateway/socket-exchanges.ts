@@ -1,3 +1,4 @@
+import type { Dialect } from "../dialects/dialect.ts";
 import type { CaptureFacts, Hand } from "../domain/capture.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./arrival.ts";
@@ -36,6 +37,8 @@ export type SocketExchangesParts = {
   readonly clock: Clock;
   readonly keepBytes: number;
   readonly meterBytes: number;
+  /** Whether a frame of the upstream's tells nothing of what was used. */
+  readonly isMedia?: Dialect["isMedia"];
 };
 
 type Exchange = {
@@ -138,20 +141,25 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 
 /** Follows any other socket, which is one exchange from its first frame to its end. */
 export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket): SocketExchanges {
-  const { clock } = parts;
+  const { clock, isMedia } = parts;
+  const cap = ticket ? parts.meterBytes : parts.keepBytes;
   const exchange: Exchange = {
     id: ticket?.id ?? Bun.randomUUIDv7(),
     ticket,
     startedAt: clock.now(),
     started: clock.elapsed(),
-    request: createKept(ticket ? parts.meterBytes : parts.keepBytes),
-    response: createKept(ticket ? parts.meterBytes : parts.keepBytes),
+    request: createKept(cap),
+    response: createKept(cap),
   };
   return {
     fromConsumer: (frame) => keepLine(exchange.request, frame),
     fromUpstream(frame) {
       exchange.firstByteAt ??= clock.elapsed();
-      keepLine(exchange.response, frame);
+      const { response } = exchange;
+      // Each turn tells its own usage alone: sound must not push that out.
+      const isNeedless = response.total() + frame.length > cap / 2 && isMedia?.(frame);
+      if (isNeedless) response.pass(frame.length + lineEnd.length);
+      else keepLine(response, frame);
     },
     beginsUnasked: () => false,
     refused: () => {},

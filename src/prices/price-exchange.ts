@@ -32,9 +32,9 @@ export function priceExchange(prices: Pick<PriceBook, "price">, work: Work): Exc
   }
 }
 
-/** Text can be estimated; sounds and images can't. */
+/** Text can be estimated; sounds and images that the provider hasn't counted can't. */
 function isPartlyCounted({ usage, output }: Work): boolean {
-  if (usage.source !== "estimated") return false;
+  if (usage.source !== "estimated" || (usage.output_audio ?? usage.output_image) !== undefined) return false;
   return (
     output?.kind === "binary" ||
     (output?.kind === "choices" && output.choices.some(({ media = [] }) => media.length > 0))

@@ -20,8 +20,8 @@ export type BatchWriter = {
   readonly finish: () => CaptureBatch;
 };
 
-/** Lengths of a capture's bytes: request head, tail and total, then the answer's. */
-type Lengths = readonly [number, number, number, number, number, number];
+/** Lengths of a capture's bytes: request head, tail, total and what was passed over, then the answer's. */
+type Lengths = readonly [number, number, number, number, number, number, number, number];
 
 const leastBuffer = 65_536;
 
@@ -39,9 +39,11 @@ export function createBatchWriter(number: number, spare?: ArrayBuffer): BatchWri
         put(request.head),
         put(request.tail),
         request.total,
+        request.passed ?? 0,
         put(response.head),
         put(response.tail),
         response.total,
+        response.passed ?? 0,
       ];
       rows.push(JSON.stringify([facts, lengths]));
     },
@@ -71,18 +73,19 @@ export function readBatch({ facts, bytes }: CaptureBatch): readonly Capture[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const rows = JSON.parse(facts) as readonly [CaptureFacts, Lengths][];
   let at = 0;
-  const take = (head: number, tail: number, total: number): KeptBytes => {
+  const take = (head: number, tail: number, total: number, passed: number): KeptBytes => {
     const kept = {
       head: new Uint8Array(bytes, at, head),
       total,
+      ...(passed > 0 ? { passed } : {}),
       ...(tail > 0 ? { tail: new Uint8Array(bytes, at + head, tail) } : {}),
     };
     at += head + tail;
     return kept;
   };
   return rows.map(([capture, lengths]) => {
-    const request = take(lengths[0], lengths[1], lengths[2]);
-    return { ...capture, request, response: take(lengths[3], lengths[4], lengths[5]) };
+    const request = take(lengths[0], lengths[1], lengths[2], lengths[3]);
+    return { ...capture, request, response: take(lengths[4], lengths[5], lengths[6], lengths[7]) };
   });
 }
 

@@ -25,14 +25,17 @@ function capture(id: string, size = 0): Capture {
 
 test("what is packed is unpacked, bytes and all", () => {
   const queue = createCaptureQueue({ maxBytes: 1e6 });
-  const first = { ...capture("a", 10), response: { head: Buffer.from("he"), tail: Buffer.from("il"), total: 99 } };
+  const first = {
+    ...capture("a", 10),
+    response: { head: Buffer.from("he"), tail: Buffer.from("il"), total: 99, passed: 5 },
+  };
   queue.add(first);
   queue.add(capture("b", 3));
   const batch = queue.take();
   const [a, b] = batch ? readBatch(batch) : [];
   expect(a).toMatchObject({ id: "a", attribution: { "x-user-id": "Zoë" } });
   expect(Buffer.from(a?.response.head ?? []).toString() + Buffer.from(a?.response.tail ?? []).toString()).toBe("heil");
-  expect(a?.response.total).toBe(99);
+  expect([a?.response.total, a?.response.passed, a?.request.passed]).toEqual([99, 5, undefined]);
   expect(Buffer.from(b?.request.head ?? []).toString()).toBe("b");
   expect(b?.response.head.length).toBe(3);
 });

@@ -76,6 +76,38 @@ test.each([
   expect(exchange).not.toHaveProperty("cost_nano_usd");
 });
 
+test("a session of Gemini Live of which a part wasn't kept is priced by the turns that were, and not as the provider's count", () => {
+  const turn = JSON.stringify({
+    serverContent: { modelTurn: { parts: [{ inlineData: { mimeType: "audio/pcm", data: "aGVsbG8=" } }] } },
+    usageMetadata: {
+      promptTokenCount: 3,
+      responseTokenCount: 2,
+      responseTokensDetails: [{ modality: "AUDIO", tokenCount: 2 }],
+    },
+  });
+  const head = Buffer.from(`${turn}\n`);
+  const setup = Buffer.from(JSON.stringify({ setup: { model: "models/gemini-live-2.5-flash-preview" } }));
+  const session = capture(
+    {},
+    {
+      provider: "gemini",
+      dialect: "gemini-live",
+      path: "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+      responseType: "application/x-ndjson",
+      request: { head: setup, total: setup.length },
+    },
+  );
+  const whole = read({ ...session, response: { head, total: head.length } });
+  const cut = read({ ...session, response: { head, tail: head, total: 5_000 } });
+  expect(whole.usage).toMatchObject({ source: "provider", total: 5 });
+  const quiet = read({ ...session, response: { head, total: head.length + 5_000, passed: 5_000 } });
+  expect(quiet.usage).toMatchObject({ source: "provider", total: 5 });
+  expect(quiet.response.bytes).toBe(head.length + 5_000);
+  expect(cut.usage).toMatchObject({ source: "estimated", input: 6, output_audio: 4, total: 10 });
+  expect(Number(whole.cost_nano_usd)).toBeGreaterThan(0);
+  expect(Number(cut.cost_nano_usd)).toBe(2 * Number(whole.cost_nano_usd));
+});
+
 test("a provider's error used nothing and cost nothing", () => {
   const exchange = read(capture({ error: { message: "Too fast", type: "rate_limit" } }, { status: 429 }));
   expect(exchange).toMatchObject({ usage: { source: "none", total: 0 }, error: { message: "Too fast" } });

@@ -112,10 +112,11 @@ function readAnswerFacts(
     { method, path },
     { contentType: responseType, contentEncoding: responseEncoding },
   );
-  reader.push(response.head);
-  const missing = response.total - response.head.length - (response.tail?.length ?? 0);
+  const { head, tail, total, passed = 0 } = response;
+  const missing = total - passed - head.length - (tail?.length ?? 0);
+  reader.push(head);
   if (missing > 0) reader.skip(missing);
-  if (response.tail) reader.push(response.tail);
+  if (tail) reader.push(tail);
   return reader.end();
 }
 
