@@ -33,6 +33,7 @@ test("a body that asks already, doesn't stream, or is no such object is left alo
     '{"stream":true,"stream_options":{"include_usage":true}}',
     '{"stream":false}',
     '{"stream":"true"}',
+    '{"stream":false,"metadata":{"stream":true}}',
     '{"messages":[{"stream":true}]}',
     '{"stream":true,"stream_options":"x"}',
     '{"stream":true',
@@ -40,6 +41,16 @@ test("a body that asks already, doesn't stream, or is no such object is left alo
     "",
   ];
   for (const text of texts) expect(spliced(text)).toBeUndefined();
+});
+
+test("a stream is found behind other members of that name, and whatever the spacing", () => {
+  const asked = '"stream_options":{"include_usage":true},';
+  for (const text of [
+    '{"metadata":{"stream":false},"stream":true}',
+    '{"user":"\\"stream\\":false","stream"\n:\r\t true}',
+    '{"stream":false,"stream":true}',
+  ])
+    expect(spliced(text)).toBe(`{${asked}${text.slice(1)}`);
 });
 
 test("what is spliced in is all that differs, for any streaming body", () => {

@@ -1,4 +1,4 @@
-import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
+import { findMember, type Member, scanObject, skipSpace } from "../lib/json-scan.ts";
 
 /**
  * Asks a chat stream for its usage where its consumer doesn't: the body with `"stream_options":{"include_usage":true}` in it and
@@ -7,8 +7,7 @@ import { findMember, type Member, scanObject } from "../lib/json-scan.ts";
  */
 export function spliceUsage(body: Uint8Array): Uint8Array | undefined {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  // Most bodies name no stream at all, and a native search tells so at once; a name with an escape in it is the same name.
-  if (!bytes.includes('"stream"') && !bytes.includes("\\u00")) return undefined;
+  if (!mayStream(bytes)) return undefined;
   const members = scanObject(bytes);
   if (!members || !isTrue(bytes, findMember(members, "stream"))) return undefined;
   const options = findMember(members, "stream_options");
@@ -20,6 +19,19 @@ export function spliceUsage(body: Uint8Array): Uint8Array | undefined {
   if (isTrue(bytes, asked)) return undefined;
   if (asked) return replace(bytes, asked, "true");
   return insert(bytes, options.start + 1, inner.length > 0 ? '"include_usage":true,' : '"include_usage":true');
+}
+
+const name = Buffer.from('"stream"');
+const colon = 0x3a;
+const letterT = 0x74;
+
+/** Most bodies ask for no stream, and a native search tells so at once; a name with an escape in it is the same name. */
+function mayStream(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(name); at !== -1; at = bytes.indexOf(name, at + name.length)) {
+    const after = skipSpace(bytes, at + name.length);
+    if (bytes[after] === colon && bytes[skipSpace(bytes, after + 1)] === letterT) return true;
+  }
+  return bytes.includes("\\u00");
 }
 
 function isTrue(bytes: Buffer, member: Member | undefined): boolean {
