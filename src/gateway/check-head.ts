@@ -19,3 +19,34 @@ export function checkHead(headers: HeaderValues): void {
   if (!validHost.test(headers["host"] ?? "") || headers["content-length"]?.includes(","))
     throw new Refusal("head_invalid");
 }
+
+/** Sixteen bytes in base64 (RFC 6455, section 4.1). */
+const validKey = /^[+/\da-z]{22}==$/i;
+/** A token (RFC 9110, section 5.6.2). */
+const validName = /^[!#$%&'*+\-.^`|~\w]+$/;
+
+/** Refuses the opening of a WebSocket that is none (RFC 6455, section 4.2.1), or one of another version (section 4.4). */
+export function checkUpgrade(headers: HeaderValues): void {
+  const version = headers["sec-websocket-version"] ?? "";
+  if (version !== "13" && /^\d{1,3}$/.test(version)) throw new Refusal("upgrade_required", otherVersion);
+  if (version !== "13") throw invalid("has no valid Sec-WebSocket-Version. Send 13");
+  if (!validKey.test(headers["sec-websocket-key"] ?? ""))
+    throw invalid("has no valid Sec-WebSocket-Key. Send 16 random bytes in base64");
+  const offered = headers["sec-websocket-protocol"];
+  if (offered !== undefined && !isListOfNames(offered))
+    throw invalid("offers subprotocols that can't be read. Send each name once, with commas between them");
+}
+
+const otherVersion = {
+  message: "This version of WebSocket is not known here. Send Sec-WebSocket-Version: 13.",
+  headers: { "sec-websocket-version": "13" },
+};
+
+function invalid(what: string): Refusal {
+  return new Refusal("head_invalid", { message: `This request for a WebSocket ${what}.` });
+}
+
+function isListOfNames(offered: string): boolean {
+  const names = offered.split(",").map((name) => name.trim());
+  return names.every((name) => validName.test(name)) && new Set(names).size === names.length;
+}

@@ -3,7 +3,7 @@ import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { removeAddedQuery } from "./added-query.ts";
 import { type Arrival, readArrival, writeTraceparent } from "./arrival.ts";
-import { checkHead } from "./check-head.ts";
+import { checkHead, checkUpgrade } from "./check-head.ts";
 import { type ConnectWatchParts, watchConnect } from "./connect-watch.ts";
 import type { Leave } from "./call.ts";
 import type { Admission, Grant } from "./credential.ts";
@@ -65,6 +65,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         const route = (seen.route = findRoute(arrival));
         if (!route) throw new Refusal("not_found");
         checkHead(arrival.headers);
+        checkUpgrade(arrival.headers);
         const grant = (seen.grant = await admit(route, arrival.headers, arrival.search));
         const leave = { route, grant };
         const rules = findRules(route, grant);
@@ -148,6 +149,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       clock,
       keepBytes: parts.keepBytes,
       meterBytes: parts.meterBytes,
+      isMedia: leave.route.dialect.isMedia,
     };
     return leave.route.dialect.name === "openai-responses"
       ? createResponseExchanges(socket)

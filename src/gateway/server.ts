@@ -81,9 +81,13 @@ export function openServer<Data>(parts: GatewayServerParts<Data>): GatewayServer
   function answerRequest(request: Request, listener: Server<Data>): Answering {
     const own = findOwn(request);
     if (own) return own(request, () => listener.requestIP(request)?.address ?? "");
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return upgrade(request, listener);
-    return gateway(request);
+    return wantsSocket(request) ? upgrade(request, listener) : gateway(request);
   }
+}
+
+/** A socket is asked for by GET alone (RFC 6455, section 4.1); elsewhere the header means nothing. */
+function wantsSocket({ method, headers }: Request): boolean {
+  return method === "GET" && headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
 /** What becomes of a connection once its answer has ended, one way or the other. */

@@ -174,6 +174,17 @@ onEachDatabase((kind) => {
     expect((await control.findToken(id)).request_count).toBe(3);
   }, 30_000);
 
+  test("an upgrade that is none by its own head takes nothing of a token", async () => {
+    const { id, token } = await mint({ max_requests: 1 });
+    const headers: readonly Header[] = [...handshake, ["authorization", `Bearer ${token}`]];
+    const ask = (more: readonly Header[]) =>
+      send(control.weirs[1]?.port ?? 0, { target: "/v1/any", headers: [...headers, ...more] });
+    expect((await ask([["sec-websocket-protocol", "a, a"]])).status).toBe(400);
+    expect((await control.findToken(id)).request_count).toBe(0);
+    expect((await ask([])).status).toBe(101);
+    expect((await ask([])).header("x-weir-error")).toBe("quota_exceeded");
+  });
+
   test("each answer on a socket is recorded as its token's", async () => {
     const { id, project, token } = await mint();
     const { consumer, name } = await connectWith(token);

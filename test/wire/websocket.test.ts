@@ -242,6 +242,31 @@ describe("a refused upgrade", () => {
     expect(answer.json()).toMatchObject({ error: { code: "upgrade_required" } });
   });
 
+  test.concurrent("is refused in the dialect's shape where it is none by its own head, and nobody is asked", async () => {
+    for (const [name, value, status, code] of [
+      ["sec-websocket-protocol", "a, a", 400, "head_invalid"],
+      ["sec-websocket-protocol", ",", 400, "head_invalid"],
+      ["sec-websocket-key", "abc", 400, "head_invalid"],
+      ["sec-websocket-version", "x", 400, "head_invalid"],
+      ["sec-websocket-version", "8", 426, "upgrade_required"],
+    ] as const) {
+      const { name: script, path } = target(echo);
+      const headers = [...handshake.filter(([other]) => other !== name), [name, value] as const];
+      const answer = await send(open.port, { target: path, headers });
+      expect([name, value, answer.status, upstream.visits.has(script)]).toEqual([name, value, status, false]);
+      expect(answer.json()).toMatchObject({ error: { code, message: expect.stringContaining("WebSocket") } });
+      expect(answer.header("sec-websocket-version")).toBe(status === 426 ? "13" : undefined);
+      expect(answer.header("x-weir-exchange-id")).toBeString();
+    }
+  });
+
+  test.concurrent("is a plain request by any other method than GET", async () => {
+    const { name, path } = target({ refuse: () => new Response("plain") });
+    const answer = await send(open.port, { method: "POST", target: path, headers: handshake, body: "{}" });
+    expect([answer.status, answer.text]).toEqual([200, "plain"]);
+    expect(upstream.visits.get(name)?.headers.get("upgrade")).toBeNull();
+  });
+
   test.concurrent("is 401 at the gate, and nobody is asked", async () => {
     for (const headers of [
       [],
