@@ -42,11 +42,13 @@ export function createKey(call: KeyedCall, method: string, tenant: string | unde
   };
 }
 
-/** What providers choose an answer by and name in no `vary`: accounts, versions, wishes, and credentials that we don't know as such. */
+/** What providers choose an answer by and name in no `vary`: what is theirs by its name, accounts, versions, wishes, and credentials that we don't know as such. */
 const choosing =
-  /auth|cookie|key|token|secret|signature|credential|account|organi[sz]ation|project|tenant|subscription|fieldmask|-beta$|-version$|^prefer$/;
-const notChoosing = /^x-stainless-|^x-langfuse-|^x-weir-|^idempotency-key$|^sec-/;
-const ofBodies = new Set(["content-type", "content-encoding", "accept"]);
+  /^(?:anthropic|openai|x-goog|x-amzn-bedrock|azureml|x-openrouter|cf-aig)-|auth|cookie|key|token|secret|signature|credential|account|organi[sz]ation|project|tenant|subscription|-beta$|-version$|^prefer$|^extra-parameters$/;
+const notChoosing = /^x-stainless-|^x-langfuse-|^x-weir-|^x-goog-api-client$|^idempotency-key$|^sec-/;
+/** Nobody names in a `vary` what the answer to a POST varies by. */
+const ofPosts = new Set(["content-type", "content-encoding", "accept", "accept-language"]);
+const attribution = new Set(["x-user-id", "x-session-id"]);
 const placeOf: Readonly<Record<string, string>> = {
   authorization: "authorization",
   "x-api-key": "x-api-key",
@@ -55,14 +57,15 @@ const placeOf: Readonly<Record<string, string>> = {
 };
 
 function readChoice(
-  { grant }: KeyedCall,
+  { grant, route }: KeyedCall,
   method: string,
   headers: KeyedCall["headers"],
 ): readonly (readonly [string, string])[] {
   const emptied: ReadonlySet<string> = grant.emptied;
   return Object.entries(headers)
     .filter(([name]) => {
-      if (method === "POST" && ofBodies.has(name)) return true;
+      if (method === "POST" && ofPosts.has(name)) return true;
+      if (attribution.has(name)) return route.provider.forwardAttribution;
       const place = placeOf[name];
       if (place !== undefined) return grant.key === undefined && !emptied.has(place);
       return choosing.test(name) && !notChoosing.test(name);

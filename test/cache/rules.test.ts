@@ -180,6 +180,17 @@ test("a rule keeps what says nothing, and only one that says shared gives it to 
   expect(await wordsOf([ask("/v1/shared/2", a, own), ask("/v1/shared/2", b, own)])).toEqual(["miss", "miss"]);
 });
 
+test("who wishes something else by a header is given no answer that another project has got and that all share", async () => {
+  const { a, b } = stage().tokens;
+  const text = body();
+  const ask =
+    (token: string, ...headers: readonly Header[]) =>
+    () =>
+      stage().call({ target: "/v1/shared/embeddings", body: text, token, headers, script: answering([]) });
+  const wish: Header = ["x-goog-request-params", "model=other"];
+  expect(await wordsOf([ask(a), ask(b), ask(b, wish), ask(a, wish)])).toEqual(["miss", "hit", "miss", "hit"]);
+});
+
 test("an answer that varies is given for the headers that it was made for", async () => {
   const target = path();
   const script = answering([
