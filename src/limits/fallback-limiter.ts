@@ -57,8 +57,8 @@ type Waiter = {
  */
 export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimiter {
   const { redis, local, onFailure, elapsed, beatMs, onChange, patienceMs = 4, lateMs = 250 } = parts;
-  /** Calls that Redis was asked about. */
-  const waiting = new Set<Waiter>();
+  /** Calls that Redis was asked about. No `Set`: one with much coming and going keeps what it once held until a full collection. */
+  const waiting: Waiter[] = [];
   /** Calls that it will be asked about. */
   const queue: Waiter[] = [];
   let state: "up" | "down" = "down";
@@ -102,11 +102,11 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   };
 
   function askMore(): void {
-    while (waiting.size < mostAsked) {
+    while (waiting.length < mostAsked) {
       const waiter = queue.shift();
       if (waiter === undefined) return;
-      if (waiting.size === 0 && !isLate) silentMs = 0;
-      waiting.add(waiter);
+      if (waiting.length === 0 && !isLate) silentMs = 0;
+      waiting.push(waiter);
       if (!isWatched) lookIn(1);
       ask(waiter);
     }
@@ -117,13 +117,20 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     redis.reserve(...waiter.call).then(
       (verdict) => {
         hear();
-        if (waiting.delete(waiter)) waiter.resolve(countHereToo(verdict, waiter.call));
+        if (remove(waiter)) waiter.resolve(countHereToo(verdict, waiter.call));
         askMore();
       },
       (error: unknown) => {
         if (era === begun) fail(error);
       },
     );
+  }
+
+  /** False where it has its verdict already. */
+  function remove(waiter: Waiter): boolean {
+    const place = waiting.indexOf(waiter);
+    if (place >= 0) waiting.splice(place, 1);
+    return place >= 0;
   }
 
   function goWithout(call: Waiter["call"]): Verdict | Promise<Verdict> {
@@ -189,7 +196,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   /** Each millisecond counts once, however late it is looked at: between two looks what has arrived is read. */
   function look(): void {
     isWatched = false;
-    if (state === "down" || (waiting.size === 0 && !isLate)) return;
+    if (state === "down" || (waiting.length === 0 && !isLate)) return;
     silentMs += isLate ? lateLookMs : 1;
     if (isLate && silentMs > lateMs) fail(new Error("Redis did not answer in time"));
     else if (isLate) lookIn(lateLookMs);
@@ -198,7 +205,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   }
 
   function findPatience(): number {
-    return Math.max(patienceMs, Math.min(mostPatienceMs, patienceMs + waiting.size + queue.length - 1));
+    return Math.max(patienceMs, Math.min(mostPatienceMs, patienceMs + waiting.length + queue.length - 1));
   }
 
   /** This process may have stood still since it last read: what has arrived by now is read first. */
@@ -207,7 +214,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     setImmediate(() =>
       setImmediate(() => {
         isWatched = false;
-        if (state === "down" || waiting.size === 0) return;
+        if (state === "down" || waiting.length === 0) return;
         if (silentMs > findPatience()) becomeLate();
         else lookIn(1);
       }),
@@ -218,7 +225,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
     isLate = true;
     silentMs = 0;
     lookIn(lateLookMs);
-    for (const waiter of waiting) if (settleLate(waiter)) waiting.delete(waiter);
+    for (const waiter of waiting.splice(0)) if (!settleLate(waiter)) waiting.push(waiter);
     for (const waiter of queue.splice(0)) if (!settleLate(waiter)) queue.push(waiter);
     askMore();
   }
@@ -243,9 +250,7 @@ export function createFallbackLimiter(parts: FallbackLimiterParts): FallbackLimi
   }
 
   function giveUpAll(): void {
-    const left = [...waiting, ...queue.splice(0)];
-    waiting.clear();
-    for (const { call, resolve } of left) resolve(goWithout(call));
+    for (const { call, resolve } of [...waiting.splice(0), ...queue.splice(0)]) resolve(goWithout(call));
   }
 
   function scheduleProbe(): void {

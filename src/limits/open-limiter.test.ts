@@ -1,3 +1,4 @@
+import { edenGC, fullGC } from "bun:jsc";
 import { expect } from "bun:test";
 import { createRedisConnection } from "../lib/redis-connection.ts";
 import { needs } from "../../test/needs.ts";
@@ -172,4 +173,23 @@ testOnRedis("it starts without a Redis, which may come later", async () => {
   expect(reserve(limiter)).toMatchObject({ kind: "passed" });
   await server.restart();
   await until(() => limiter.redisState() === "up");
+});
+
+testOnRedis("a call that has been counted is held no longer, not until a full collection either", async () => {
+  await using server = await startRedis();
+  await using limiter = await open(server.url);
+  const costs: WeakRef<object>[] = [];
+  for (let round = 0; round < 40; round += 1) {
+    const calls = Array.from({ length: 100 }, async (_, place) => {
+      const cost = { tokens: 0, optimistic: false };
+      costs.push(new WeakRef(cost));
+      return limiter.reserve(`held-${round}-${place}`, demands, cost);
+    });
+    // What this collection meets is old from then on.
+    if (round === 0) fullGC();
+    await Promise.all(calls);
+  }
+  await Bun.sleep(0);
+  edenGC();
+  expect(costs.filter((cost) => cost.deref() !== undefined).length).toBeLessThan(costs.length / 4);
 });
