@@ -42,6 +42,12 @@ export type TelemetryParts = {
   readonly onTrouble: (about: Readonly<Record<string, unknown>>, phrase: string) => void;
 };
 
+/** Who waits for a record to be durable, and until when. */
+type Waiter = {
+  readonly resolve: (durable: boolean) => void;
+  timer: ReturnType<typeof setTimeout> | undefined;
+};
+
 const restartAfterMs = 500;
 const answerWithinMs = 2_000;
 const sayAgainAfterMs = 60_000;
@@ -60,7 +66,7 @@ export async function openTelemetry({
     ...(captureQueueCount === undefined ? {} : { maxCount: captureQueueCount }),
   });
   const strict = durability === "strict";
-  const waiters = new Map<number, Set<(durable: boolean) => void>>();
+  const waiters = new Map<number, Waiter[]>();
   const questions = new Map<number, (value: unknown) => void>();
   const lostByReason = new Map<DropReason, number>();
   let settings = first;
@@ -77,6 +83,8 @@ export async function openTelemetry({
   let restarts = 0;
   let late = 0;
   let closing = false;
+  /** One worker takes the place of another. */
+  let changing = false;
   let watched = false;
   let onClosed: ((pending: number) => void) | undefined;
   await start();
@@ -125,18 +133,23 @@ export async function openTelemetry({
 
   function waitFor(batch: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const tell = (durable: boolean) => {
-        clearTimeout(timer);
-        resolve(durable);
-      };
-      const timer = setTimeout(tell, strictTimeoutMs, false);
-      const waiting = waiters.get(batch) ?? new Set();
-      waiters.set(batch, waiting.add(tell));
+      const waiter: Waiter = { resolve, timer: undefined };
+      const waiting = waiters.get(batch);
+      if (waiting) waiting.push(waiter);
+      else waiters.set(batch, [waiter]);
+      if (!changing) startTimer(waiter);
     });
   }
 
+  function startTimer(waiter: Waiter): void {
+    waiter.timer = setTimeout(waiter.resolve, strictTimeoutMs, false);
+  }
+
   function settle(batch: number, durable: boolean): void {
-    for (const waiter of waiters.get(batch) ?? []) waiter(durable);
+    for (const { resolve, timer } of waiters.get(batch) ?? []) {
+      clearTimeout(timer);
+      resolve(durable);
+    }
     waiters.delete(batch);
   }
 
@@ -256,19 +269,33 @@ export async function openTelemetry({
     send({ kind: "watch", on });
   }
 
+  /** Nobody's record is late because of what an operator does. */
+  function stopTime(): void {
+    changing = true;
+    for (const waiter of [...waiters.values()].flat()) clearTimeout(waiter.timer);
+  }
+
+  function goOn(): void {
+    changing = false;
+    for (const waiter of [...waiters.values()].flat()) startTimer(waiter);
+  }
+
   async function change(next: WorkerSettings): Promise<void> {
     const former = settings;
     if (JSON.stringify(next) === JSON.stringify(former)) return;
     // One that has died is about to be started again, with what holds then.
     settings = next;
     if (!worker) return;
-    await endWorker(0);
+    stopTime();
     try {
+      await endWorker(0);
       await start();
     } catch (error) {
       settings = former;
       await start().catch(restart);
       throw error;
+    } finally {
+      goOn();
     }
   }
 

@@ -23,6 +23,7 @@ afterEach(async () => {
 });
 
 const dying = new URL("dying-worker.ts", import.meta.url).href;
+const scriptOf = (text: string) => URL.createObjectURL(new Blob([text]));
 
 function settingsOf(different: Partial<TelemetryConfig> = {}): WorkerSettings {
   const log = { level: "silent", format: "json", maxFileBytes: 1_000_000, maxFiles: 1 } as const;
@@ -123,7 +124,7 @@ test.each(["throw-now", "exit-now"])(
 );
 
 test("a worker that can't be started again is tried until it can", async () => {
-  const ends = URL.createObjectURL(new Blob(["process.exit(1);"]));
+  const ends = scriptOf("process.exit(1);");
   const scripts = [dying, ends, ends, dying];
   telemetry = await open({}, () => new Worker(scripts.shift() ?? dying));
   void telemetry.hand(capture("exit-now"));
@@ -161,8 +162,22 @@ test("who waits for a record while a worker with other settings takes the place 
   expect(telemetry.state()).toMatchObject({ late: 0, lost: 0, restarts: 0 });
 });
 
+test("the time that a worker takes to take the place of one doesn't count for who waits for a record", async () => {
+  const different = { durability: "strict", strictTimeoutMs: 2000 } as const;
+  const sleep = scriptOf(`Bun.sleepSync(${different.strictTimeoutMs * 1.2});`);
+  const late = scriptOf(`import ${JSON.stringify(sleep)}; import ${JSON.stringify(dying)};`);
+  const scripts = [dying, late];
+  telemetry = await open(different, () => new Worker(scripts.shift() ?? dying));
+  const before = telemetry.hand(capture("a"));
+  const changed = telemetry.change(settingsOf({ ...different, refusalsPerMinute: 601 }));
+  const meanwhile = telemetry.hand(capture("b"));
+  await changed;
+  expect(await Promise.all([before, meanwhile])).toEqual([true, true]);
+  expect(scripts).toEqual([]);
+});
+
 test("telemetry whose worker is dead still closes", async () => {
-  const ends = URL.createObjectURL(new Blob(["process.exit(1);"]));
+  const ends = scriptOf("process.exit(1);");
   const scripts = [dying];
   telemetry = await open({}, () => new Worker(scripts.shift() ?? ends));
   void telemetry.hand(capture("exit-now"));
