@@ -305,6 +305,26 @@ describe("what has more than can be looked at is refused as such, however little
     expect(told({ body: deep })).toBe("param_not_allowed, looked at");
   });
 
+  test("values of a JSON text are counted at any depth, up to 500000, and what follows is not read", () => {
+    // The model and the list are values too.
+    const deep = (values: number) => `{"model":"o9","a":[${many("1", values - 2).join(",")}]`;
+    const most = 3_000_000;
+    const code = (body: string) => refusal(whitelist, { body }, most)?.message;
+    expect(code(`${deep(500_000)}}`)).toContain("has a value that is not allowed");
+    expect(code(`${deep(500_001)}}`)).toContain("more than can be looked at");
+    expect(code(`${deep(500_001)} and no JSON`)).toContain("more than can be looked at");
+    expect(code(`{"model":"gpt-4o","a":"${'\\"'.repeat(600_000)}"}`)).toBeUndefined();
+  });
+
+  test("a value of more than 100000 characters is only matched by what anything matches", () => {
+    const code = (pattern: string, value: string) =>
+      refusal(models(pattern), { body: `{"model":"${value}"}` }, 700_000)?.code;
+    expect(code("a**", "a".repeat(100_000))).toBeUndefined();
+    expect(code("a**", "\\u0061".repeat(100_000))).toBeUndefined();
+    expect(code("a**", "a".repeat(100_001))).toBe("param_not_allowed");
+    expect(code("**", "a".repeat(100_001))).toBeUndefined();
+  });
+
   test("on a socket too, and in what its messages hold", () => {
     const message = (text: string) =>
       readRefusal(() => checkPolicyMessage(compile(whitelist), targetOf("GET /v1/responses"), Buffer.from(text)))

@@ -3,13 +3,12 @@ import type { CompiledGlobs } from "../lib/glob.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Call } from "./call.ts";
 import type { CallRules } from "./policy.ts";
-import { longestName, mostParameters } from "./policy-bounds.ts";
+import { longestName, mostParameters, mostValues } from "./policy-bounds.ts";
 import {
   createParameter,
   foldName,
   type Parameter,
   readBodyParameters,
-  readHeldMembers,
   readJsonMembers,
   readMember,
   readQueryParameters,
@@ -102,7 +101,7 @@ function check(rules: CallRules, { route }: CheckedTarget, said: Said): void {
 const unsure: Readonly<Record<Unsure, string>> = {
   unreadable:
     "is checked here, and this request can't be read for sure. Send plain JSON in UTF-8, or a form, with each name once.",
-  excessive: `is checked here, and this request has more than can be looked at: over ${mostParameters} parameters, or a name of over ${longestName} characters. Send fewer and shorter ones.`,
+  excessive: `is checked here, and this request has more than can be looked at: over ${mostParameters} parameters or ${mostValues} values, or a name of over ${longestName} characters. Send fewer and shorter ones.`,
 };
 
 function refuse({ name, code }: Check, what: string): Refusal {
@@ -159,9 +158,14 @@ function readMessage(message: Buffer): readonly (readonly Parameter[])[] | Unsur
   if (typeof members === "string") return members;
   const held = members.filter(({ key }) => holders.has(foldName(key)));
   if (new Set(held.map(({ key }) => foldName(key))).size < held.length) return "unreadable";
-  const places = [members, ...held.map((member) => readHeldMembers(message, member))];
-  if (!places.every((place) => typeof place === "object")) return "excessive";
-  return places.map((place) => place.map((member) => readMember(message, member)));
+  const places: (readonly Parameter[])[] = [members.map((member) => readMember(message, member))];
+  for (const { start, end } of held) {
+    const value = message.subarray(start, end);
+    const inner = value[0] === 0x7b ? readJsonMembers(value) : [];
+    if (typeof inner === "string") return inner;
+    places.push(inner.map((member) => readMember(value, member)));
+  }
+  return places;
 }
 
 /** `response.create` of OpenAI's sockets, and the first message on Gemini's. */

@@ -1,17 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { decode } from "../lib/decode.ts";
 import { listFormFields } from "../lib/form-fields.ts";
-import { type Member, scanObject } from "../lib/json-scan.ts";
-import { isJsonText } from "../lib/json-text.ts";
+import { readJsonObject } from "../lib/json-object.ts";
+import type { Member } from "../lib/json-scan.ts";
 import type { HeaderValues } from "./arrival.ts";
 import { type CallBody, isJson } from "./call.ts";
-import { hasManyMarks, hasManyMembers, longestName, mostParameters } from "./policy-bounds.ts";
+import { hasManyMarks, jsonBounds, longestName, longestText, mostParameters } from "./policy-bounds.ts";
 
 /** A parameter as rules see it. */
 export type Parameter = {
   /** Its name, folded. */
   readonly key: string;
-  /** A text, or the JSON text of another scalar; none of objects, lists and files. */
+  /** A text, or the JSON text of another scalar; none of objects, lists, files and what is too long to be compared. */
   readonly readText: () => string | undefined;
 };
 
@@ -27,7 +27,7 @@ export function foldName(name: string): string {
 /** A parameter whose text is at hand. */
 export function createParameter(name: string, text: string | undefined): Parameter {
   // Some servers end a text at a NUL, so nobody can be sure of it.
-  const sure = text?.includes("\0") ? undefined : text;
+  const sure = text === undefined || text.length > longestText || text.includes("\0") ? undefined : text;
   return { key: foldName(name), readText: () => sure };
 }
 
@@ -62,15 +62,7 @@ const isKnown = /^\s*(?:(?:audio|image|text|video)\/|application\/(?:octet-strea
 
 /** The top-level members of a JSON object; "unreadable" where the bytes aren't one and nothing else. */
 export function readJsonMembers(bytes: Buffer): readonly Member[] | Unsure {
-  if (hasManyMembers(bytes)) return "excessive";
-  const members = isUtf8(bytes) && isJsonText(bytes) ? scanObject(bytes) : undefined;
-  return members ? withinNames(members, ({ key }) => key) : "unreadable";
-}
-
-/** The members of an object that is a member's value; none where it is something else. */
-export function readHeldMembers(bytes: Buffer, { start }: Member): readonly Member[] | Unsure {
-  if (bytes[start] !== 0x7b) return [];
-  return hasManyMembers(bytes, start) ? "excessive" : withinNames(scanObject(bytes, start) ?? [], ({ key }) => key);
+  return isUtf8(bytes) ? readJsonObject(bytes, jsonBounds) : "unreadable";
 }
 
 /** A member of a JSON object as a parameter. */
@@ -109,6 +101,8 @@ function withinNames<T>(all: readonly T[], nameOf: (one: T) => string): readonly
 
 function readScalar(bytes: Buffer, start: number, end: number): string | undefined {
   const first = bytes[start];
+  // No character takes more than six bytes.
+  if (end - start > longestText * 6 + 2) return undefined;
   const text = first === 0x7b || first === 0x5b ? undefined : bytes.toString("utf8", start, end);
   if (text === undefined || first !== 0x22) return text;
   try {

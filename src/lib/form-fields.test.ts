@@ -118,3 +118,11 @@ test("a form cut anywhere is none", () => {
     expect(listFormFields(type, plain.subarray(0, length))).toBeUndefined();
   }
 });
+
+test("headers of more than 8000 bytes are not read", () => {
+  const part = (name: string) =>
+    form("--b0undary", `Content-Disposition: form-data; name="${name}"`, "", "", "--b0undary--", "");
+  const length = 8_000 - Buffer.byteLength('Content-Disposition: form-data; name=""\r\n\r\n');
+  expect(listFormFields(type, part("a".repeat(length)))).toHaveLength(1);
+  expect(listFormFields(type, part("a".repeat(length + 1)))).toBeUndefined();
+});

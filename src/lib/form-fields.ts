@@ -40,9 +40,11 @@ function readBoundary(contentType: string): string | undefined {
 }
 
 const endOfHeaders = "\r\n\r\n";
+/** So many bytes of headers does a part have at most; the usual two take a hundred. */
+const longestHeaders = 8_000;
 
 function readPart(part: Buffer): FormField | undefined {
-  const end = part.indexOf(endOfHeaders);
+  const end = part.subarray(0, longestHeaders).indexOf(endOfHeaders);
   if (end === -1) return undefined;
   const lines = part.toString("utf8", 0, end).split("\r\n");
   const headers = lines.map((line) => /^([\w-]+):[ \t]*([^\r\n\0]*)$/.exec(line)?.slice(1) ?? []);
@@ -61,7 +63,7 @@ function readPart(part: Buffer): FormField | undefined {
 
 function readDisposition(value: string): { readonly name: string; readonly isFile: boolean } | undefined {
   const parameters = value.replace(/^form-data(?=[ \t;])/i, "").trim();
-  const parameter = /;[ \t]*([\w-]+\*?)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))[ \t]*/y;
+  const parameter = /;[ \t]*([\w-]+\*?)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s;"]+))[ \t]*/y;
   const names: string[] = [];
   let isFile = false;
   while (parameter.lastIndex < parameters.length) {

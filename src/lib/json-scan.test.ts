@@ -1,6 +1,6 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
-import { findMember, scanObject } from "./json-scan.ts";
+import { endOfString, findMember, scanObject } from "./json-scan.ts";
 
 function scanned(text: string): [string, unknown][] | undefined {
   const bytes = Buffer.from(text);
@@ -49,4 +49,17 @@ test("what is no object has no members to list", () => {
   for (const text of ["", "[]", "1", '"a"', '{"a"', '{"a":}', '{"a":1,}', "{a:1}", '{"a":1 "b":2}']) {
     expect(scanObject(Buffer.from(text))).toBeUndefined();
   }
+});
+
+test("a string is sought through natively once in 32 bytes at most, since each search has its cost", () => {
+  const count = (text: string) => {
+    const bytes = Buffer.from(`"${text}"`);
+    const seek = spyOn(bytes, "indexOf");
+    expect(endOfString(bytes, 0)).toBe(bytes.length);
+    return seek.mock.calls.length;
+  };
+  expect(count('\\"'.repeat(50_000))).toBeLessThan(100_000 / 32);
+  expect(count("a".repeat(50_000))).toBe(1);
+  expect(count(`${"a".repeat(98)}\\"`.repeat(500))).toBe(500);
+  expect(count("a".repeat(30))).toBe(0);
 });

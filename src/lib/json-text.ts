@@ -13,47 +13,54 @@ const point = 0x2e;
 /** A text that is nested more deeply counts as none. */
 const maxDepth = 1_000;
 
+/** How many values may still be looked at. */
+export type ValuesLeft = { left: number };
+
 /**
- * Whether bytes are one JSON text (RFC 8259) and nothing else, a BOM and white space apart, so that every parser finds the same
- * members in it. No value is built, and what strings hold is not looked at.
+ * Where the JSON value that begins at `from` ends (RFC 8259, so that every parser finds the same in it); `undefined` where
+ * there is none, and where there are no values left. No value is built, and what strings hold is not looked at.
  */
-export function isJsonText(bytes: Buffer): boolean {
+export function endOfJson(bytes: Buffer, from: number, values: ValuesLeft): number | undefined {
   const closers = new Uint8Array(maxDepth);
   let depth = 0;
-  let at: number | undefined = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  let at: number | undefined = from;
   for (;;) {
-    at = skipSpace(bytes, at);
-    const byte = bytes[at];
+    values.left -= 1;
+    if (values.left < 0) return undefined;
+    const byte: number | undefined = bytes[at];
     if (byte === openBrace || byte === openBracket) {
-      if (depth === maxDepth) return false;
-      const closer = byte === openBrace ? closeBrace : closeBracket;
+      if (depth === maxDepth) return undefined;
+      const closer: number = byte === openBrace ? closeBrace : closeBracket;
       closers[depth] = closer;
       depth += 1;
       at = skipSpace(bytes, at + 1);
       if (bytes[at] !== closer) {
         at = closer === closeBrace ? endOfKey(bytes, at) : at;
-        if (at === undefined) return false;
+        if (at === undefined) return undefined;
         continue;
       }
-    } else at = endOfScalar(bytes, at);
-    if (at === undefined) return false;
-    at = skipSpace(bytes, at);
-    while (depth > 0 && bytes[at] === closers[depth - 1]) {
+    } else {
+      at = endOfScalar(bytes, at);
+      if (at === undefined || depth === 0) return at;
+      at = skipSpace(bytes, at);
+    }
+    while (bytes[at] === closers[depth - 1]) {
       depth -= 1;
+      if (depth === 0) return at + 1;
       at = skipSpace(bytes, at + 1);
     }
-    if (depth === 0) return at === bytes.length;
-    if (bytes[at] !== comma) return false;
-    at = closers[depth - 1] === closeBrace ? endOfKey(bytes, skipSpace(bytes, at + 1)) : at + 1;
-    if (at === undefined) return false;
+    if (bytes[at] !== comma) return undefined;
+    at = skipSpace(bytes, at + 1);
+    at = closers[depth - 1] === closeBrace ? endOfKey(bytes, at) : at;
+    if (at === undefined) return undefined;
   }
 }
 
-/** A key and its colon. */
+/** Where the value of the member that begins there begins. */
 function endOfKey(bytes: Buffer, from: number): number | undefined {
   const end = endOfString(bytes, from);
   const at = end && skipSpace(bytes, end);
-  return at !== undefined && bytes[at] === colon ? at + 1 : undefined;
+  return at !== undefined && bytes[at] === colon ? skipSpace(bytes, at + 1) : undefined;
 }
 
 function endOfScalar(bytes: Buffer, from: number): number | undefined {
@@ -72,8 +79,8 @@ function endOfScalar(bytes: Buffer, from: number): number | undefined {
 }
 
 function endOfWord(bytes: Buffer, from: number, word: string): number | undefined {
-  const end = from + word.length;
-  return bytes.toString("latin1", from, end) === word ? end : undefined;
+  for (let at = 1; at < word.length; at += 1) if (bytes[from + at] !== word.charCodeAt(at)) return undefined;
+  return from + word.length;
 }
 
 function endOfNumber(bytes: Buffer, from: number): number | undefined {
