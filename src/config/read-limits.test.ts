@@ -59,7 +59,7 @@ test("limits come from the file, with overrides and how to estimate", () => {
   const { limits } = configOf(
     {},
     `limits:
-  requests_per_minute: 10
+  requests_per_minute: 1e1
   concurrent: 2
   count: input
   optimistic_first: false
@@ -70,7 +70,7 @@ test("limits come from the file, with overrides and how to estimate", () => {
   overrides:
     model: { "gpt-4o*": { tokens_per_minute: 200000 }, "models/x.y": { requests_per_minute: 0 } }
     user:
-      alice: { requests_per_day: 1000 }
+      alice: { requests_per_day: 1e3 }
       bob:
     provider:
   estimation: { max_sample_bytes: 10KB, chars_per_token: 3.5, provider_chars_per_token: { gemini: 4.5 } }
@@ -95,6 +95,10 @@ test("limits come from the file, with overrides and how to estimate", () => {
 });
 
 test.each([
+  [
+    "requests_per_minute: 1_000",
+    'limits.requests_per_minute must be a whole number of at least 0, without "_" between its digits, not "1_000"',
+  ],
   ["requests_per_minute: -1", 'limits.requests_per_minute must be a whole number of at least 0, not "-1"'],
   [
     "requests_per_minutes: 1",

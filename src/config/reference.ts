@@ -12,7 +12,7 @@ Everything is checked at the start. What is wrong is told all at once, with its 
 - **\`.env\`** is read from the working directory, or from the file that \`--env\` names: \`NAME=value\`, with or without \`export\` and quotes, and \`#\` before a comment.
 - **\`weir.yaml\`** is read from the working directory, or from the file that \`--config\` names. \`\${NAME}\` in a value is the variable of that name, which must be set. An unknown key is an error.
 - **Empty** counts as not set.
-- **Durations** are milliseconds, or have units: \`500ms\`, \`30s\`, \`1h30m\`, \`7d\`. **Sizes** are bytes, or have units of 1024: \`512KB\`, \`10MB\`, \`2GB\`. **Lists** have commas between; in YAML they may be lists. **true** may be written \`1\`, \`yes\` or \`on\`, **false** \`0\`, \`no\` or \`off\`.
+- **Whole numbers** are digits alone, or \`1e6\`. **Durations** are milliseconds, or have units: \`500ms\`, \`30s\`, \`1h30m\`, \`7d\`. **Sizes** are bytes, or have units of 1024: \`512KB\`, \`10MB\`, \`2GB\`. **Lists** have commas between; in YAML they may be lists. **true** may be written \`1\`, \`yes\` or \`on\`, **false** \`0\`, \`no\` or \`off\`.
 
 \`\`\`yaml
 port: 3000

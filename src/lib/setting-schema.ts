@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { readWholeNumber } from "./whole-number.ts";
 
 /**
  * Schemas for what an operator writes, as text (environment, flag) or as a YAML value. Each message completes the
@@ -57,16 +58,19 @@ export function flag(): Reading<boolean> {
   });
 }
 
-/** A whole number. */
+/** A whole number, `1000` or `1e3`. */
 export function count({
   min = 0,
   max = Number.MAX_SAFE_INTEGER,
 }: { min?: number; max?: number } = {}): Reading<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  return reading(`a whole number ${range}`, (value) => {
-    if (!/^-?\d+$/.test(value)) return undefined;
-    const number = Number(value);
-    return number >= min && number <= max ? number : undefined;
+  return z.unknown().transform((value, context): number => {
+    const written = asText(value)?.trim() ?? "";
+    const number = readWholeNumber(written);
+    if (number !== undefined && number >= min && number <= max) return number;
+    const [mark] = /(?<=\d)[_,' ](?=\d)/.exec(written) ?? [];
+    const unmarked = mark === undefined ? "" : `, without "${mark}" between its digits`;
+    return refuse(context, `a whole number ${range}${unmarked}`);
   });
 }
 

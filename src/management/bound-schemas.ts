@@ -1,13 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { readUsd } from "../lib/nano-usd.ts";
-import { timeAnswer } from "./fields.ts";
+import { timeAnswer, wholeNumber } from "./fields.ts";
 
 const figure = (description: string) =>
-  z
-    .int("must be a whole number, 2^53-1 at most")
-    .min(0, "must be 0 or more, where 0 is unlimited")
-    .nullish()
-    .openapi({ description });
+  wholeNumber().min(0, "must be 0 or more, where 0 is unlimited").nullish().openapi({ description });
 
 /** How much may be called. */
 export const limitsField = z

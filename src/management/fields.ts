@@ -12,6 +12,16 @@ export function line(max: number) {
     .refine(isLine, "must be one line of text, without control characters");
 }
 
+/** A whole number; the same in quotes is refused with how it is written. */
+export function wholeNumber() {
+  return z.int({
+    error: ({ input }) =>
+      typeof input === "string"
+        ? "must be a whole number such as 1000, without quotes"
+        : "must be a whole number, 2^53-1 at most",
+  });
+}
+
 /** A list that says something; who wants no rule sends null. */
 export function rules<T extends z.ZodType>(item: T, max: number) {
   return z.array(item).min(1, "must not be empty; null is no rule").max(max, `must have ${max} entries at most`);

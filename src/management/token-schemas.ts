@@ -1,11 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { budgetsAnswer, budgetsField, limitsAnswer, limitsField } from "./bound-schemas.ts";
 import { expiryFields } from "./expiry.ts";
-import { line, metadataField, rules, timeAnswer } from "./fields.ts";
+import { line, metadataField, rules, timeAnswer, wholeNumber } from "./fields.ts";
 import { nextCursor } from "./list-answer.ts";
 
-const maxRequestsField = z
-  .int("must be a whole number, 2^53-1 at most")
+const maxRequestsField = wholeNumber()
   .min(0, "must be 0 or more: max_requests must be >= 0, where 0 is unlimited")
   .nullable()
   .optional()

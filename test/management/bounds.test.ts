@@ -140,6 +140,9 @@ onEachDatabase((test, makePlace) => {
       "limits.requests_per_minute must be 0 or more",
     );
     expect(await faultOf({ limits: { requests_per_second: 1 } })).toContain("requests_per_second");
+    expect(await faultOf({ limits: { concurrent: "1_000" } })).toContain(
+      "limits.concurrent must be a whole number such as 1000, without quotes",
+    );
     expect(await faultOf({ limits: { concurrent: 1.5 } })).toContain("limits.concurrent must be a whole number");
     for (const amount of [0, -1, "1e3", "ten", "", 1e7, 1e-10, null])
       expect(await faultOf({ budget: [{ ...budget, amount_usd: amount }] })).toContain("amount_usd must be dollars");

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isBudgetPeriod } from "../../domain/budget.ts";
+import { readWholeNumber } from "../../lib/whole-number.ts";
 import { formatCount } from "../format.ts";
 import { ManageFault } from "./fault.ts";
 import { collect } from "./key-options.ts";
@@ -68,9 +69,11 @@ export function formatBudgets({ budget }: Bounds): string {
   return written.length === 0 ? "-" : written.join("; ");
 }
 
-function readFigure(written: string): number {
-  if (/^\d{1,16}$/.test(written) && Number.isSafeInteger(Number(written))) return Number(written);
-  throw new InvalidArgumentError("It must be a whole number; 0 is unlimited.");
+/** How much may be called. */
+export function readFigure(written: string): number {
+  const number = readWholeNumber(written);
+  if (number !== undefined && number >= 0) return number;
+  throw new InvalidArgumentError("It must be a whole number such as 1000 or 1e3; 0 is unlimited.");
 }
 
 /** An empty text is mostly a variable that isn't set, and must not become no budget at all. */

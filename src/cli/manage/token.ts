@@ -1,8 +1,15 @@
 import { isatty } from "node:tty";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { formatCount, formatNumberOf, formatTable } from "../format.ts";
 import { act, type Desk, type Shown } from "./act.ts";
-import { addBoundOptions, type BoundOptions, formatBudgets, formatLimits, readBounds } from "./bound-options.ts";
+import {
+  addBoundOptions,
+  type BoundOptions,
+  formatBudgets,
+  formatLimits,
+  readBounds,
+  readFigure,
+} from "./bound-options.ts";
 import { addExpiryOptions, type ExpiryOptions, readExpiry, readTime } from "./expiry-options.ts";
 import { ManageFault } from "./fault.ts";
 import { findProjectId } from "./find-project.ts";
@@ -78,7 +85,7 @@ function addTokenOptions(command: Command): Command {
   return addBoundOptions(command)
     .option("--name <name>", "for you to know it by")
     .addOption(
-      new Option("--max-requests <number>", "how many calls in its whole life; 0 is unlimited").argParser(readCount),
+      new Option("--max-requests <number>", "how many calls in its whole life; 0 is unlimited").argParser(readFigure),
     )
     .option("--user <id>", "whom its calls are attributed to where they don't say")
     .option("--allowed-model <glob>", "a model that it may use, such as 'gpt-4o*'; again for more", collect)
@@ -185,11 +192,6 @@ function readFields(options: Wanted, kind: { readonly isNew: boolean }) {
     ...readMetadata(metadata),
     ...readBounds(options, kind),
   };
-}
-
-function readCount(written: string): number {
-  if (/^\d{1,16}$/.test(written) && Number.isSafeInteger(Number(written))) return Number(written);
-  throw new InvalidArgumentError("It must be a whole number; 0 is unlimited.");
 }
 
 function show(token: Token): Shown {
