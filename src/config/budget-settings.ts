@@ -13,7 +13,7 @@ export const budgetSettings = {
   users: {
     yaml: "budgets.users",
     schema: z.unknown(),
-    help: 'Budgets by user or by a glob, and of each other user under `"*"`: `alice: [{ amount_usd: 25, period: month, hard: true, warn_at: [50, 80, 100] }]`. A period is `day`, `month` or `total`, in UTC, and each may stand once; what isn\'t `hard` only warns, and `[]` is no budget at all. An exact name wins over a glob, and of globs the first. Projects and tokens have budgets of their own.',
+    help: 'Budgets by user or by a glob, and of each other user under `"*"`: `alice: [{ amount_usd: 25, period: month, hard: true, warn_at: [50, 80, 100] }]`. A period is `day`, `month` or `total`, in UTC, and each may stand once; what isn\'t `hard` only warns, and `[]` is no budget at all. An exact name wins over a glob, and of globs the first. A call that names no user has none of them. Projects and tokens have budgets of their own.',
   },
   webhookUrl: {
     env: "BUDGET_WEBHOOK_URL",

@@ -47,7 +47,7 @@ export const gatewaySettings = {
     env: "CLIENT_IDLE_TIMEOUT_MS",
     yaml: "gateway.client_idle_timeout_ms",
     ...withDefault(duration(), "60000"),
-    help: "How long a consumer may pause between two bytes of a request's body. 0 waits for ever.",
+    help: "How long a consumer may pause between two bytes of a request's body. A JSON body of up to 64 KB whose length is declared, and any such body that has to be looked into, has to be whole in that time instead: at 2 KB/s it takes 32 seconds. 0 waits for ever.",
   },
   onDisconnect: {
     env: "ON_DISCONNECT",

@@ -42,7 +42,10 @@ export class ConsumerLeft extends Error {
   override readonly name = "ConsumerLeft";
 }
 
-/** A body of up to this many bytes is one read: it fits into what a socket takes at once. */
+/**
+ * A body of up to this many bytes is one read: it fits into what a socket takes at once, and in pieces it would cost twice
+ * as much. Meanwhile the runtime tells nobody whether anything comes, so that all of it has the time of one pause.
+ */
 const oneRead = 65_536;
 
 /** What has to be known of a body beside what its own type asks for. */

@@ -68,6 +68,7 @@ test("the gate key never goes up as a key: with no operator's key only one besid
   expect(refusal(() => admit(gate, { authorization: `Bearer ${gateKey}`, "x-api-key": "own" }))).toBe(
     "provider_key_missing",
   );
+  expect(() => admit(gate, { "x-weir-key": gateKey })).toThrow("Send one of your own, with what lets you in here");
   const grant = admit(gate, { "x-weir-key": gateKey, authorization: "Bearer own" });
   expect(grant.key).toBeUndefined();
   expect([...grant.emptied]).toEqual(["x-weir-key"]);

@@ -109,7 +109,7 @@ export function createAdmission(config: AdmissionConfig): Admission {
     if (key !== undefined) return { key, emptied: everywhere };
     const own = credentials.filter((credential) => !gates.includes(credential));
     if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key"))
-      throw new Refusal("provider_key_missing");
+      throw new Refusal("provider_key_missing", { message: ownWelcome });
     return { emptied: new Set(gates.map(({ place }) => place)) };
   }
 
@@ -140,13 +140,17 @@ function createTokenGrant({ provider }: Route, pass: Pass, own: readonly Credent
   }
   const key = keys.has(provider.name) ? keys.get(provider.name) : findOperatorKey(provider, pass);
   if (key !== undefined) return { ...grant, key, emptied: everywhere };
-  const message = keys.has(provider.name) ? { message: unreadable } : {};
+  const ownAllowed = project.settings.allowOwnKeys === true ? { message: ownWelcome } : {};
+  const message = keys.has(provider.name) ? { message: unreadable } : ownAllowed;
   throw new Refusal("provider_key_missing", { ...message, subject: subjectOf(pass) });
 }
 
 function findOperatorKey({ key }: Provider, { project, keys }: Pass): string | undefined {
   return (project.settings.useOperatorKeys ?? keys.size === 0) ? key : undefined;
 }
+
+const ownWelcome =
+  "There is no key to call this provider with. Send one of your own, with what lets you in here in the X-Weir-Key header, or ask the operator to configure one.";
 
 const unreadable =
   "This project's key for the provider can't be read. Ask the operator to set it again, or to give back the ENCRYPTION_KEY that it was sealed with.";

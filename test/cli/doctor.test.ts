@@ -75,6 +75,14 @@ test("every fault of the configuration is a line, and nothing else is looked at 
   expect(stdout).toContain("the rest is checked once the configuration is right");
 });
 
+test("a budget of every user is told of where calls may go around it by naming none", async () => {
+  const budgets = { users: { "*": [{ amount_usd: 1, period: "day" }] } };
+  await using home = await makeHome({ "weir.yaml": JSON.stringify({ budgets }) });
+  const told = async (env: Readonly<Record<string, string>>) =>
+    (await examine(home, env, ["--config-only"])).find("budgets")?.state;
+  expect([await told({}), await told({ AUTH_MODE: "token" })]).toEqual(["warn", undefined]);
+});
+
 test("--config-only asks nobody", async () => {
   await using home = await makeHome();
   const { code, checks } = await examine(home, allAt(nowhere), ["--config-only"]);

@@ -234,6 +234,19 @@ onEachDatabase((kind) => {
       for (const family of familyNames)
         expect(refusalOf(await refuse({ token, family }))).toBe("401 provider_key_missing");
     });
+
+    test("where it is missing, a key of one's own is only asked for where one may be sent", async () => {
+      for (const [settings, asked] of [
+        [{}, false],
+        [{ allow_own_keys: false }, false],
+        [{ allow_own_keys: true }, true],
+      ] as const) {
+        const { token } = await mint({ provider_keys: {}, settings: { use_operator_keys: false, ...settings } });
+        const body = String((await refuse({ token })).body);
+        expect(body).toContain("There is no key to call this provider with.");
+        expect(body.includes("Send one of your own")).toBe(asked);
+      }
+    });
   });
 
   describe("a new project", () => {

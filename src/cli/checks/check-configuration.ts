@@ -1,5 +1,6 @@
 import type { ConfigResult } from "../../config/read-config.ts";
 import type { Finding } from "./check.ts";
+import { checkUserBudgets } from "./check-user-budgets.ts";
 
 const name = "configuration";
 
@@ -15,5 +16,6 @@ export function checkConfiguration(result: ConfigResult): readonly Finding[] {
   return [
     { name, state: "ok", message: `every setting is right; providers: ${providers}; sinks: ${sinks}` },
     ...warnings,
+    ...checkUserBudgets(result.config),
   ];
 }
