@@ -44,11 +44,21 @@ export function adviseOnDatabase(error: unknown, config: DatabaseConfig): string
   if (code === "3D000") return "Make the database, or correct its name in DATABASE_URL.";
   if (code.startsWith("28"))
     return "Correct the user and the password in DATABASE_URL, or let them in at the server (pg_hba.conf).";
-  if (code === "42501")
-    return "Give the user of DATABASE_URL the right to make a schema, or make it for him: create schema weir authorization …";
+  if (code === "42501") return adviseOnRight(message, url?.username ?? "");
   if (isOfCertificate({ code }))
     return "Name the authority of its certificate in DATABASE_URL (sslrootcert), or correct the host there.";
   return "Check DATABASE_URL, and that the server lets this machine in.";
+}
+
+/** PostgreSQL says in its message alone what the right is to. */
+function adviseOnRight(message: string, username: string): string {
+  const user = /^[a-z_][a-z0-9_]*$/.test(username) ? username : "…";
+  const [, schema] = /\bschema "?(\w+)/.exec(message) ?? [];
+  if (schema !== undefined)
+    return `Give the schema to the user of DATABASE_URL: alter schema ${schema} owner to ${user}`;
+  if (/\b(?:table|sequence|relation|view|type)\b/.test(message))
+    return `Weir's tables must belong to the user of DATABASE_URL. For each in the schema weir: alter table … owner to ${user}`;
+  return `Give the user of DATABASE_URL the right to make a schema, or make it for him: create schema weir authorization ${user}`;
 }
 
 /** Those that the driver knows (https://www.postgresql.org/docs/current/libpq-ssl.html). */

@@ -4,6 +4,8 @@ import { dirname, join, resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { hideKeys } from "./child-arguments.ts";
 import { complain } from "./command.ts";
+import { openDataDir } from "./data-dir.ts";
+import { describeFileFault } from "./file-fault.ts";
 import { isAlive, readPid } from "./pid-file.ts";
 import { ownCommand } from "./runtime-settings.ts";
 
@@ -13,7 +15,7 @@ const lookEveryMs = 25;
 
 /**
  * Starts this very command in the background and ends this process: once it listens, with its process id printed, else
- * with what it said. A pid file of a process that is gone is written over; whether one runs, the port and the outbox say.
+ * with what it said. A pid file of a process that is gone is written over; whether one runs, DATA_DIR and the port say.
  */
 export async function detach(
   config: Config,
@@ -23,31 +25,49 @@ export async function detach(
   const path = resolve(pidFile);
   const before = readPid(path);
   const logFile = resolve(config.log.file ?? join(config.dataDir, "weir.log"));
-  try {
-    for (const folder of [config.dataDir, dirname(path), dirname(logFile)])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const output = openSync(logFile, "a", 0o600);
-    const from = Bun.file(logFile).size;
-    const child = startInBackground(
-      [...args.filter((arg) => arg !== "--detach"), `--pid-file=${path}`],
-      logFile,
-      output,
-    );
-    closeSync(output);
-    if (await listens(child, path, config)) {
-      console.log(String(child.pid));
-      complain([`Weir runs in the background and logs to ${logFile}. Stop it with: kill ${child.pid}`]);
-      process.exit(0);
-    }
-    complain([
-      (await Bun.file(logFile).slice(from).text()).trim() || `It has not begun to listen; ${logFile} may say why`,
-    ]);
-  } catch (error) {
-    complain([`It can't be started in the background: ${error instanceof Error ? error.message : String(error)}`]);
+  const log = await openFiles(config.dataDir, { path, logFile });
+  const from = Bun.file(logFile).size;
+  const child = startInBackground([...args.filter((arg) => arg !== "--detach"), `--pid-file=${path}`], logFile, log);
+  closeSync(log);
+  if (await listens(child, path, config)) {
+    console.log(String(child.pid));
+    complain([`Weir runs in the background and logs to ${logFile}. Stop it with: kill ${child.pid}`]);
+    process.exit(0);
   }
+  complain([
+    (await Bun.file(logFile).slice(from).text()).trim() || `It has not begun to listen; ${logFile} may say why`,
+  ]);
   if (before !== undefined && isAlive(before))
     complain([`${path} names process ${before}, which runs: stop it first if it is a Weir`]);
   process.exit(1);
+}
+
+/** Makes the folders and opens the log, or ends the program with what can't be written to. */
+async function openFiles(
+  dataDir: string,
+  { path, logFile }: Readonly<Record<"path" | "logFile", string>>,
+): Promise<number> {
+  try {
+    await openDataDir(dataDir);
+    attempt("--pid-file", path, () => mkdirSync(dirname(path), folderOptions));
+    return attempt("LOG_FILE", logFile, () => {
+      mkdirSync(dirname(logFile), folderOptions);
+      return openSync(logFile, "a", 0o600);
+    });
+  } catch (error) {
+    complain([error instanceof Error ? error.message : String(error)]);
+    process.exit(1);
+  }
+}
+
+const folderOptions = { recursive: true, mode: 0o700 } as const;
+
+function attempt<T>(setting: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new Error(describeFileFault(setting, path, cause), { cause });
+  }
 }
 
 function startInBackground(args: readonly string[], logFile: string, output: number): Bun.Subprocess {

@@ -10,7 +10,6 @@ is printed can stand in weir.yaml as it is.
 
   $ weir limits calibrate
   $ weir limits calibrate --provider anthropic --from 2026-03-01 --min 100
-  $ DATA_DIR=data/worker-0 weir limits calibrate
 
 The exit code is 0 where there is something to paste, 1 where there is nothing to count, 2 for a mistake in the options or the
 settings, 3 where the database can't be reached.

@@ -21,7 +21,12 @@ export type LoadOptions = {
   readonly processors?: number;
   /** What this process was started with, where it runs already. */
   readonly start?: ConfigSources | undefined;
+  /** What the files said, where they were read already. */
+  readonly files?: ConfigFiles | undefined;
 };
+
+/** The files of a configuration, as they were at one time. */
+export type ConfigFiles = NonNullable<ConfigSources["files"]>;
 
 /** Reads the configuration files and checks everything as a whole; a file that is named must be there. */
 export async function loadConfig({
@@ -33,7 +38,9 @@ export async function loadConfig({
   terminal = process.stdout.isTTY,
   processors = availableParallelism(),
   start,
+  files,
 }: LoadOptions = {}): Promise<ConfigResult> {
+  if (files) return readConfig({ flags, env, files, defaults, terminal, processors, start });
   const find = async (name: string, named: string | undefined, usual: string): Promise<Found> => {
     if (named !== undefined) return readNamed(name, resolve(directory, named));
     return workingFiles ? readUsual(usual, directory) : {};
@@ -42,8 +49,15 @@ export async function loadConfig({
   const { variables } = readDotenv(dotenv.file?.text ?? "");
   const named = createLookup({ flags, env, dotenv: variables }).find(fileSettings.path);
   const yaml = await find(named?.name ?? "", named === undefined ? undefined : String(named.value), "weir.yaml");
-  const files = { dotenv: dotenv.file, yaml: yaml.file };
-  const result = readConfig({ flags, env, files, defaults, terminal, processors, start });
+  const result = readConfig({
+    flags,
+    env,
+    files: { dotenv: dotenv.file, yaml: yaml.file },
+    defaults,
+    terminal,
+    processors,
+    start,
+  });
   const unread = [dotenv.fault, yaml.fault].filter((fault) => fault !== undefined);
   if (unread.length === 0) return result;
   const faults = result.kind === "faults" ? result.faults : [];

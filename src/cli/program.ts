@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { findNearest } from "../config/nearest.ts";
 import type { CliCommand } from "./command.ts";
 import { commands } from "./index.ts";
 import { readVersion } from "./version.ts";
@@ -11,11 +12,31 @@ export async function runProgram(): Promise<void> {
     .showHelpAfterError(pointToHelp("weir"))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   for (const load of findLoaders(process.argv[2])) (await load()).register(program);
-  const [, , word = ""] = process.argv;
-  // What is no command is taken for an argument of serve, whose help is no help then.
-  if (word.startsWith("-") || program.commands.some((command) => [command.name(), ...command.aliases()].includes(word)))
-    for (const command of program.commands) setHelp(command, "weir");
+  for (const command of program.commands) setHelp(command, "weir");
+  refuseUnknown(program, process.argv.slice(2));
   await program.parseAsync();
+}
+
+/** Ends with the nearest command where a word is none: one that has a usual part would take it for an argument of that. */
+function refuseUnknown(command: Command, [word = "", ...rest]: readonly string[]): void {
+  if (word === "" || word === "help" || word.startsWith("-") || command.commands.length === 0) return;
+  const part = command.commands.find((each) => namesOf(each).includes(word));
+  if (part) return refuseUnknown(part, rest);
+  const nearest = findNearestCommand(command, word);
+  const hint = nearest === undefined ? "" : `\n(Did you mean ${nearest}?)`;
+  command.error(`error: unknown command '${word}'${hint}`);
+}
+
+/** Of its own parts, else of theirs, which a user may have left out the first word of. */
+function findNearestCommand({ commands: parts }: Command, word: string): string | undefined {
+  const inner = parts.flatMap((part) => part.commands.map((each) => `${part.name()} ${each.name()}`));
+  const lastWords = new Map(inner.map((words) => [words.slice(words.indexOf(" ") + 1), words]));
+  const nearest = findNearest(word, lastWords.keys());
+  return findNearest(word, parts.flatMap(namesOf)) ?? (nearest === undefined ? undefined : lastWords.get(nearest));
+}
+
+function namesOf(command: Command): readonly string[] {
+  return [command.name(), ...command.aliases()];
 }
 
 /** Mistakes in a command, or in a part of it, end with where its own help is. */

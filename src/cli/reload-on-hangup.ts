@@ -1,8 +1,8 @@
-import { isatty } from "node:tty";
 import type { App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigResult } from "../config/read-config.ts";
 import type { Log } from "../lib/log.ts";
+import { onHangup } from "./on-hangup.ts";
 
 /** What a reload needs. */
 export type ReloadParts = {
@@ -16,13 +16,8 @@ export type ReloadParts = {
 
 /** Reads the configuration again at each `SIGHUP`, one after the other, and says in the log what came of it. */
 export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): void {
-  const hadTerminal = hasTerminal();
   let last = Promise.resolve();
-  process.on("SIGHUP", () => {
-    // The same signal says that the terminal was closed, and what ran in it is meant to end.
-    if (hadTerminal && !hasTerminal()) return stop("SIGHUP");
-    last = last.then(reload);
-  });
+  onHangup({ stop, reload: () => void (last = last.then(reload)) });
 
   async function reload(): Promise<void> {
     try {
@@ -43,8 +38,4 @@ export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): 
       log.error({ err }, "the configuration can't be changed, so the former one still holds");
     }
   }
-}
-
-function hasTerminal(): boolean {
-  return [0, 1, 2].some(isatty);
 }

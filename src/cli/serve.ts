@@ -1,24 +1,33 @@
-import { access, constants, mkdir } from "node:fs/promises";
 import type { Command } from "commander";
 import { openApp, type App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import { type ConfigLine, describeConfig } from "../config/describe-config.ts";
+import { keepFixed } from "../config/keep-fixed.ts";
 import type { ConfigResult, ConfigSources } from "../config/read-config.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
 import { type ManagementToken, openManagementToken } from "../management/management-token.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
+import { openDataDir, takeDataDir } from "./data-dir.ts";
 import { detach } from "./detach.ts";
 import { easeHttpThread } from "./ease-http-thread.ts";
 import { describeFileFault } from "./file-fault.ts";
-import { loadConfig } from "./load-config.ts";
+import { type ConfigFiles, loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
 import { reloadOnHangup } from "./reload-on-hangup.ts";
 import { describeStart } from "./start-message.ts";
 import { readStartFault } from "./start-fault.ts";
+import { tryToListen } from "./try-to-listen.ts";
 import { readVersion } from "./version.ts";
-import { configOfWorker, endWithLauncher, endWithParent, readWorkerNumber, superviseWorkers } from "./workers.ts";
+import {
+  configOfWorker,
+  endWithLauncher,
+  endWithParent,
+  readHandedFiles,
+  readWorkerNumber,
+  superviseWorkers,
+} from "./workers.ts";
 
 /** Options as the command line has them, by camel-cased name. */
 export type Options = Readonly<Record<string, string | boolean>>;
@@ -60,20 +69,25 @@ export function addServeOptions(command: Command): Command {
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
   let sources: ConfigSources = {};
   let first: ConfigSources | undefined;
-  const load = async () => {
-    const result = await loadConfig({ flags: readFlags(options), start: first });
+  const load = async (files?: ConfigFiles) => {
+    const result = await loadConfig({ flags: readFlags(options), start: first, files });
     if (result.kind === "ok") ({ sources } = result);
     first ??= sources;
     return result;
   };
   const worker = readWorkerNumber();
   const ownPart = (whole: Config) => (worker === undefined ? whole : configOfWorker(whole, worker));
-  const config = ownPart(accept(await load()));
+  const handed = worker === undefined ? undefined : await readHandedFiles();
+  const begun = accept(await load(handed?.start));
+  // A process that takes another's place after a reload holds what its siblings do.
+  const config = ownPart(handed?.now ? keepFixed(begun, accept(await load(handed.now))).config : begun);
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
+  if (worker === undefined) await takePlace(config);
   if (worker === undefined && config.lifecycle.workers > 1) {
     if (pidPath !== undefined) notePid(pidPath);
-    return superviseWorkers(config);
+    const files = () => ({ start: first?.files, now: sources === first ? undefined : sources.files });
+    return superviseWorkers(config, { files, reload: () => load() });
   }
   const log = openLog(config);
   surviveFaults(log);
@@ -83,7 +97,7 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const stop = drainOnSignal(app, log);
   if (worker === undefined) endWithLauncher(stop);
   else endWithParent(stop);
-  reloadOnHangup({ app, log, stop, load, ownPart });
+  reloadOnHangup({ app, log, stop, load: () => load(), ownPart });
   if (config.control.encryptionKeys.length === 0)
     log.warn(
       { database: config.control.database.driver },
@@ -106,6 +120,18 @@ export function accept(result: ConfigResult): Config {
   }
   complain(result.faults);
   process.exit(2);
+}
+
+/** Takes what one gateway has for itself, or ends the program with what is in its way. */
+async function takePlace(config: Config): Promise<void> {
+  try {
+    await takeDataDir(config.dataDir);
+    // The system would let several processes share the port with those of another gateway.
+    if (config.lifecycle.workers > 1) await tryToListen(config);
+  } catch (error) {
+    complain([readStartFault(error, config)]);
+    process.exit(1);
+  }
 }
 
 /** A gateway that listens, and what opens its management. */
@@ -131,16 +157,6 @@ export async function start(config: Config, log: Log, describe: () => readonly C
   } catch (error) {
     complain([readStartFault(error, config)]);
     process.exit(1);
-  }
-}
-
-/** Whatever is made there later would not say whose setting it is. */
-async function openDataDir(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    await access(path, constants.W_OK);
-  } catch (cause) {
-    throw new Error(describeFileFault("DATA_DIR", path, cause), { cause });
   }
 }
 

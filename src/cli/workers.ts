@@ -1,8 +1,11 @@
+import { existsSync, readdirSync } from "node:fs";
 import { extname, join } from "node:path";
+import { z } from "zod";
 import type { Config } from "../config/config.ts";
 import type { Texts } from "../config/lookup.ts";
 import { hideKeys } from "./child-arguments.ts";
 import { complain } from "./command.ts";
+import { onHangup } from "./on-hangup.ts";
 import { ownCommand } from "./runtime-settings.ts";
 
 /** Tells a process which of several on one port it is. */
@@ -19,6 +22,17 @@ export function readWorkerNumber(env: Texts = process.env): string | undefined {
   return /^\d{1,3}$/.exec(env[workerVariable] ?? "")?.[0];
 }
 
+const folderName = "worker-";
+
+/** The names of the folders in DATA_DIR that several processes on one port have, or had, for themselves. */
+export function listWorkerFolders(dataDir: string): readonly string[] {
+  if (!existsSync(dataDir)) return [];
+  const numberOf = (name: string) => Number(name.slice(folderName.length));
+  return readdirSync(dataDir)
+    .filter((name) => name.startsWith(folderName) && /^\d{1,3}$/.test(name.slice(folderName.length)))
+    .toSorted((one, other) => numberOf(one) - numberOf(other));
+}
+
 /** What one of several processes runs with: files of its own, since each file has one writer. */
 export function configOfWorker(config: Config, number: string): Config {
   const own = (path: string) => `${path.slice(0, path.length - extname(path).length)}-${number}${extname(path)}`;
@@ -28,7 +42,7 @@ export function configOfWorker(config: Config, number: string): Config {
     typeof values["path"] === "string" ? { ...values, path: own(values["path"]) } : values;
   return {
     ...config,
-    dataDir: join(config.dataDir, `worker-${number}`),
+    dataDir: join(config.dataDir, `${folderName}${number}`),
     log: config.log.file === undefined ? config.log : { ...config.log, file: own(config.log.file) },
     telemetry: {
       ...config.telemetry,
@@ -62,8 +76,30 @@ export function endWithParent(stop: (signal: NodeJS.Signals) => void): void {
   timer.unref();
 }
 
+const fileSchema = z.object({ path: z.string(), text: z.string() });
+const filesSchema = z.object({ dotenv: fileSchema.optional(), yaml: fileSchema.optional() });
+
+/** The files that a process reads its configuration from: those of its siblings' start, and those of their last reload. */
+const handedFiles = z.object({ start: filesSchema.optional(), now: filesSchema.optional() });
+type HandedFiles = z.infer<typeof handedFiles>;
+
+/** Takes the files that this process was handed by the one that started it: what lies on the disk may be newer than what holds. */
+export async function readHandedFiles(): Promise<HandedFiles> {
+  return handedFiles.parse(await Bun.stdin.json());
+}
+
+/** What several processes are to share. */
+export type SharedConfiguration = {
+  readonly files: () => HandedFiles;
+  /** Reads the files again. */
+  readonly reload: () => Promise<unknown>;
+};
+
 /** Runs so many processes on one port until a signal ends them, and ends with the worst of their exit codes. */
-export async function superviseWorkers({ lifecycle, port }: Config): Promise<never> {
+export async function superviseWorkers(
+  { lifecycle, port }: Config,
+  { files, reload }: SharedConfiguration,
+): Promise<never> {
   if (port === 0) {
     complain(["WEIR_WORKERS needs a PORT that they can share, not 0"]);
     process.exit(2);
@@ -77,9 +113,11 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
   process.on("SIGTERM", pass);
   process.on("SIGINT", pass);
   endWithLauncher(pass);
-  process.on("SIGHUP", () => {
+  const hangUp = () => {
     for (const worker of running) worker.kill("SIGHUP");
-  });
+  };
+  // What is wrong with the files each process says in its log.
+  onHangup({ stop: pass, reload: () => void reload().then(hangUp, hangUp) });
   const codes = await Promise.all(
     Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),
   );
@@ -91,7 +129,7 @@ export async function superviseWorkers({ lifecycle, port }: Config): Promise<nev
       const passed = hideKeys(process.argv.slice(2));
       const worker = Bun.spawn([...ownCommand(passed.args)], {
         env: { ...process.env, ...passed.env, [workerVariable]: number },
-        stdio: ["ignore", "inherit", "inherit"],
+        stdio: [new Blob([JSON.stringify(files())]), "inherit", "inherit"],
       });
       running.add(worker);
       const code = await worker.exited;

@@ -4,12 +4,13 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { findFreePort } from "../free-port.ts";
 import { waitFor } from "../weir.ts";
 import { containing, type Home, makeHome, matching } from "./program.ts";
 
 /** Starts a server in the background, and ends it with the test. */
-async function startDetached(home: Home, args: readonly string[] = []) {
-  const { code, stdout, stderr } = await home.weir(["serve", "--detach", "--port", "0", ...args]);
+async function startDetached(home: Home, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  const { code, stdout, stderr } = await home.weir(["serve", "--detach", "--port", "0", ...args], env);
   expect([code, stdout]).toEqual([0, matching(/^[1-9]\d*\n$/)]);
   const pid = Number(stdout);
   return { pid, stderr, [Symbol.dispose]: () => void endProcess(pid) };
@@ -40,15 +41,45 @@ test("--detach ends when the server listens, prints its process id, and leaves i
   await waitFor(() => !existsSync(pidFile), "the pid file stays");
 });
 
-test("--detach fails with what the server says, and names a process that may be in the way", async () => {
-  await using home = await makeHome();
-  using server = await startDetached(home);
-  const again = await home.weir(["serve", "--detach", "--port", "0"]);
-  expect([again.code, again.stdout]).toEqual([1, ""]);
-  expect(again.stderr).toContain("outbox.db is in use by another process");
-  expect(again.stderr).toContain(`names process ${server.pid}, which runs`);
-  expect(await readFile(join(home.path, "data/weir.pid"), "utf8")).toBe(`${server.pid}\n`);
-});
+for (const [kind, settings] of [
+  ["one process", {}],
+  ["several processes", { WEIR_WORKERS: "2" }],
+  ["one process without telemetry", { TELEMETRY: "off" }],
+] as const) {
+  test(`--detach beside a gateway of ${kind} fails, says so, and leaves its pid file alone`, async () => {
+    await using home = await makeHome();
+    const port = String(await findFreePort());
+    using server = await startDetached(home, ["--port", port], settings);
+    const pidFile = join(home.path, "data/weir.pid");
+    for (const again of [port, String(await findFreePort())]) {
+      const { code, stdout, stderr } = await home.weir(["serve", "--detach", "--port", again], settings);
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("data is in use by another Weir: stop it, or set another DATA_DIR");
+      expect(stderr).toContain(`names process ${server.pid}, which runs`);
+    }
+    expect(await readFile(pidFile, "utf8")).toBe(`${server.pid}\n`);
+    const elsewhere = await home.weir(["serve", "--detach", "--port", port], { ...settings, DATA_DIR: "elsewhere" });
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([1, containing(`PORT ${port} is in use on 127.0.0.1`)]);
+    expect(existsSync(join(home.path, "elsewhere/weir.pid"))).toBe(false);
+    endProcess(server.pid, "SIGTERM");
+    await waitFor(() => !existsSync(pidFile), "the pid file stays");
+  }, 60_000);
+}
+
+test("--detach names the folder or the file that can't be written to, its setting, and what to do", async () => {
+  await using home = await makeHome({ taken: "a file" });
+  const refusal = async (env: Readonly<Record<string, string>>, ...args: readonly string[]) => {
+    const { code, stderr } = await home.weir(["serve", "--detach", "--port", "0", ...args], env);
+    expect([code, stderr.match(/\n/g)]).toEqual([1, ["\n"]]);
+    return stderr;
+  };
+  const why = "can't be written to: what should be a folder is a file";
+  expect(await refusal({ DATA_DIR: "taken" })).toBe(`DATA_DIR taken ${why} (EEXIST). Set DATA_DIR to another place.\n`);
+  expect(await refusal({ LOG_FILE: "taken/x.log" })).toContain(`LOG_FILE ${join(home.path, "taken/x.log")} ${why}`);
+  expect(await refusal({}, "--pid-file", "taken/x.pid")).toContain(
+    `--pid-file ${join(home.path, "taken/x.pid")} ${why}`,
+  );
+}, 60_000);
 
 test("--detach on a port that is taken fails, and faults of the settings are told before anything is started", async () => {
   await using home = await makeHome();

@@ -18,3 +18,24 @@ test("a mistake in the options ends with where the help of that very command is"
     expect(stderr).toEndWith(`\nRun ${words} --help to see what there is.\n`);
   }
 }, 60_000);
+
+const unknown = [
+  [["exchnges"], "exchnges", "manage exchanges", "weir"],
+  [["exchanges", "list"], "exchanges", "manage exchanges", "weir"],
+  [["outbx", "--json"], "outbx", "outbox", "weir"],
+  [["outbox", "ded"], "ded", "dead", "weir outbox"],
+  [["manage", "exchnges"], "exchnges", "exchanges", "weir manage"],
+  [["something-else"], "something-else", undefined, "weir"],
+] as const;
+
+test("a command that isn't there is told as such, with the one that was probably meant", async () => {
+  await using home = await makeHome();
+  for (const [args, word, nearest, words] of unknown) {
+    const hint = nearest === undefined ? "" : `(Did you mean ${nearest}?)\n`;
+    expect(await home.weir(args)).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: `error: unknown command '${word}'\n${hint}Run ${words} --help to see what there is.\n`,
+    });
+  }
+}, 60_000);

@@ -1,4 +1,7 @@
+import { join } from "node:path";
 import { expect, test } from "bun:test";
+import { z } from "zod";
+import { findFreePort } from "../free-port.ts";
 import { startWeir, waitFor, type Weir } from "../weir.ts";
 import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
 
@@ -27,7 +30,12 @@ function openCollector() {
 async function call(weir: Weir, times: number): Promise<void> {
   for (let time = 0; time < times; time += 1) {
     await (
-      await fetch(`${weir.url}/v1/chat/completions`, { method: "POST", body: '{"model":"gpt-4o-mini","messages":[]}' })
+      await fetch(`${weir.url}/v1/chat/completions`, {
+        method: "POST",
+        body: '{"model":"gpt-4o-mini","messages":[]}',
+        // Each on a connection of its own, which the system may give to another process.
+        keepalive: false,
+      })
     ).text();
   }
 }
@@ -100,6 +108,74 @@ test("people get tables, and nothing is forgotten unless they say so", async () 
   );
   expect((await home.weir(["outbox", "dead"], env)).stdout).toBe("There are no dead letters.\n");
 }, 30_000);
+
+test("where several processes share a port, the outbox of each is shown and seen to, by name", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  using collector = openCollector();
+  await using weir = await startWeir({
+    env: {
+      WEIR_WORKERS: "2",
+      PORT: String(await findFreePort()),
+      UPSTREAM_BASE_URL: upstream.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  });
+  const env = { DATA_DIR: weir.dataDir };
+  const names = ["worker-0/outbox.db", "worker-1/outbox.db"];
+  await waitFor(() => weir.lines.filter((line) => line.includes('"msg":"listening"')).length === 2, weir.output);
+  const lettersOf = async () => {
+    const { dead_letters: letters } = await ask(home, weir, "dead", "--limit", "9999");
+    return z.array(z.object({ outbox: z.string(), at: z.string() })).parse(letters);
+  };
+  // The system gives each call to one of them.
+  await waitFor(async () => {
+    await call(weir, 5);
+    return new Set((await lettersOf()).map(({ outbox }) => outbox)).size === 2;
+  }, "one of them got none");
+  let count = 0;
+  await waitFor(async () => {
+    const { dead_letters: dead, sinks } = await ask(home, weir);
+    const counted = z.array(z.object({ counts: z.object({ received: z.number() }) })).parse(sinks);
+    count = Number(dead);
+    return counted.reduce((sum, { counts }) => sum + counts.received, 0) === 2 * count;
+  }, "the books lag behind");
+
+  expect(await ask(home, weir)).toMatchObject({
+    dead_letters: count,
+    sinks: names.flatMap((outbox) => [
+      { outbox, name: "otlp" },
+      { outbox, name: "store" },
+    ]),
+  });
+  const { stdout } = await home.weir(["outbox"], env);
+  expect(stdout).toMatch(/^outbox +sink +received [^]*\nworker-0\/outbox.db +otlp [^]*\nworker-1\/outbox.db +otlp /);
+  expect(stdout).toContain(`\n${count} dead letters, `);
+  const letters = await lettersOf();
+  expect(letters.length).toBe(count);
+  expect(letters.map(({ at }) => at)).toEqual(
+    letters
+      .map(({ at }) => at)
+      .toSorted()
+      .toReversed(),
+  );
+  expect((await home.weir(["outbox", "dead", "--limit", "2"], env)).stdout).toMatch(
+    /^outbox +refused at [^\n]*\nworker-[01]\/outbox.db [^\n]*\nworker-[01]\/outbox.db [^\n]*\n$/,
+  );
+  const one = await home.weir(["outbox", "--json"], { DATA_DIR: join(weir.dataDir, "worker-0") });
+  expect(JSON.parse(one.stdout)).toMatchObject({
+    dead_letters: letters.filter(({ outbox }) => outbox === names[0]).length,
+  });
+
+  expect((await home.weir(["outbox", "retry", "--sink", "otl"], env)).stderr).toContain("did you mean otlp?");
+  expect(await ask(home, weir, "purge", "--yes")).toEqual({ purged: count });
+  expect((await ask(home, weir))["dead_letters"]).toBe(0);
+  await call(weir, 1);
+  await waitFor(async () => (await ask(home, weir))["dead_letters"] === 1, "no dead letter");
+  collector.relent();
+  expect(await ask(home, weir, "retry")).toEqual({ retried: 1 });
+  await waitFor(() => collector.taken() === 1, "it was not given again");
+}, 60_000);
 
 test("a sink that the outbox doesn't know, and a limit that is none, are usage errors; no outbox is a failure", async () => {
   await using home = await makeHome();

@@ -72,7 +72,9 @@ prices:
       cost: { cost_nano_usd: "2250000000" },
     });
   const { stdout: text } = await home.weir(["prices", "explain", "gpt-4o", "--tier", "batch"]);
-  expect(text).toContain("It is priced as a call of openai; --provider says another.");
+  expect(text).toStartWith(
+    '"gpt-4o" is priced as a call of openai; --provider says another.\nIts price: "gpt-4o" of openai, in prices.models ',
+  );
   expect(text).toContain("There are other prices of your own for it: --provider other.");
   expect(text).toContain("Prices of your own hold for every service tier");
   expect(await ask(home, "explain", "gpt-4o", "--provider", "other")).toMatchObject({
@@ -81,6 +83,17 @@ prices:
   expect(await ask(home, "explain", "house-1")).toMatchObject({ provider: "kimi", found: { source: "config" } });
   const torn = await home.weir(["prices", "explain", "house-2"]);
   expect([torn.code, torn.stdout]).toEqual([1, containing("--provider kimi, --provider other")]);
+}, 60_000);
+
+test("weir prices explain names the provider of the call first, and then the list where its price was found", async () => {
+  await using home = await makeHome();
+  const explain = async (...args: readonly string[]) => (await home.weir(["prices", "explain", ...args])).stdout;
+  expect(await explain("gemini-2.5-pro")).toStartWith(
+    '"gemini-2.5-pro" is priced as a call of gemini; --provider says another.\nIts price: "gemini-2.5-pro" of google, ',
+  );
+  expect(await explain("gpt-4o", "--provider", "openrouter")).toStartWith(
+    '"gpt-4o" is priced as a call of openrouter.\nIts price: "gpt-4o" of openai, in genai-prices ',
+  );
 }, 60_000);
 
 test("weir prices explain takes no provider that nobody knows, and says what a tier changes", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
-import { createDatabase } from "../postgres.ts";
+import { createDatabase, queryPostgres } from "../postgres.ts";
 import { testOnPostgres } from "../storage.ts";
 import { makeFolder } from "../runtime-contract/child.ts";
 import { runWeir, startWeir, waitFor } from "../weir.ts";
@@ -61,6 +61,38 @@ testOnPostgres(
     expect(await at((url) => void (url.search = "?sslmode=verify-full&sslrootcert=/none.pem"))).toMatch(
       /A file that DATABASE_URL names/,
     );
+  },
+  60_000,
+);
+
+testOnPostgres(
+  "a right that is missing in PostgreSQL stops the start, with the statement that gives it",
+  async () => {
+    await using database = await createDatabase();
+    const role = `weir_${crypto.randomUUID().slice(0, 8)}`;
+    const url = new URL(database.url);
+    url.username = role;
+    const query = (sql: string) => queryPostgres(database.url, sql);
+    const env = { DB_DRIVER: "postgres", DATABASE_URL: url.href };
+    const remedy = async (fault: string) => {
+      const [, told, statement = ""] = /can't be used: ([^.]*)\. .*: ([^:]*)$/.exec(await refusal(env)) ?? [];
+      expect(told).toStartWith(fault);
+      return statement;
+    };
+    await query(`create role ${role} login`);
+    try {
+      expect(await remedy("permission denied for database")).toBe(`create schema weir authorization ${role}`);
+      await query("create schema weir");
+      await query(await remedy("permission denied for schema weir"));
+      // The schema is his now, but not what another has made there.
+      await query("create table weir.schema_changes (name varchar(255) primary key, timestamp varchar(255) not null)");
+      const forTable = await remedy("permission denied for table schema_changes");
+      await query(forTable.replace("…", "weir.schema_changes"));
+      await using weir = await startWeir({ env });
+      await waitFor(async () => (await fetch(`${weir.url}/ready`)).ok, weir.output);
+    } finally {
+      await query(`drop owned by ${role} cascade; drop role ${role}`);
+    }
   },
   60_000,
 );

@@ -1,14 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { findFreePort } from "../free-port.ts";
 import type { Exchange } from "../../src/domain/exchange.ts";
-import { runWeir, startWeir, waitFor, type Weir } from "../weir.ts";
+import { runWeir, startWeir, waitFor, type Weir, type WeirOptions } from "../weir.ts";
 import { openai } from "../wire/chat.ts";
 import { openCall, send } from "../wire/client.ts";
 import { openUpstream, type Upstream } from "../wire/upstream.ts";
+import { makeHome, openUpstream as openProvider } from "./program.ts";
 
 /** One that has lived for so long is replaced when it dies. */
 const shortestLifeMs = 5000;
@@ -73,6 +74,63 @@ test.concurrent("a port that they can't have ends them with 1, and port 0 with 2
   expect([none.code, none.stderr]).toEqual([2, "WEIR_WORKERS needs a PORT that they can share, not 0"]);
 }, 30_000);
 
+test.concurrent("one that takes another's place after a reload runs with what its siblings do: the start's fixed settings, the reload's others", async () => {
+  using first = openProvider();
+  using second = openProvider();
+  using third = openProvider();
+  const yaml = (url: string, token: string) =>
+    `providers: { openai: { base_url: "${url}" } }\nauth: { management_token: "${token}" }\n`;
+  const [token, newToken] = ["a-token-of-the-start", "a-token-of-the-reload"];
+  await using others = await startWorkers([], {
+    env: { AUTH_MODE: "open" },
+    files: { "weir.yaml": yaml(first.url, token) },
+  });
+  const { weir, pids } = others;
+  const path = join(dirname(weir.dataDir), "weir.yaml");
+  writeFileSync(path, yaml(second.url, newToken));
+  weir.signal("SIGHUP");
+  const changed = () => weir.lines.filter((line) => line.includes("the configuration was changed")).length;
+  await waitFor(() => changed() === 2, weir.output);
+  // Nobody has asked for these to be read.
+  writeFileSync(path, yaml(third.url, "a-token-of-nobody"));
+  for (const pid of pids()) process.kill(pid, "SIGKILL");
+  await waitFor(() => weir.lines.filter(isListening).length === 4, weir.output);
+
+  await callMany(weir.port, 20);
+  expect([first, second, third].map(({ seen }) => seen.length)).toEqual([0, 20, 0]);
+  const manage = async (bearer: string) => {
+    const request = { target: "/manage/projects", headers: [["authorization", `Bearer ${bearer}`]] as const };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(weir.port, request)));
+    return [...new Set(answers.map(({ status }) => status))];
+  };
+  expect([await manage(token), await manage(newToken)]).toEqual([[200], [401]]);
+}, 30_000);
+
+test.concurrent("where the terminal is closed that they run in, all of them end", async () => {
+  await using home = await makeHome();
+  const log = (number: number) => join(home.path, `weir-${number}.log`);
+  const port = String(await findFreePort());
+  const terminal = Bun.spawn(
+    ["script", "-qefc", `exec ${home.command("serve", "--pid-file", "weir.pid").join(" ")}`, "/dev/null"],
+    {
+      cwd: home.path,
+      env: { ...home.env, WEIR_WORKERS: "2", PORT: port, LOG_FILE: join(home.path, "weir.log") },
+      stdio: ["pipe", "ignore", "ignore"],
+    },
+  );
+  await waitFor(
+    () => [0, 1].every((number) => readIfThere(log(number)).includes('"listening"')),
+    () => `Not both listen:\n${readIfThere(log(0))}`,
+  );
+  const pid = Number(readIfThere(join(home.path, "weir.pid")));
+  const pids = [pid, ...listChildren(pid)];
+  terminal.kill("SIGKILL");
+  await waitFor(
+    () => !pids.some(isAlive) && isRefused(Number(port)),
+    () => `${pids.filter(isAlive).length} of ${pids.length} go on without it`,
+  );
+}, 30_000);
+
 test("two processes answer on one port, and each call is recorded once in the files of both together", async () => {
   const { weir, pids } = workers;
   expect(pids().length).toBe(2);
@@ -124,10 +182,14 @@ test("at SIGTERM what is in flight in each of them ends, all end with 0, and eve
 type Workers = AsyncDisposable & { readonly weir: Weir; readonly pids: () => readonly number[] };
 
 /** Starts one before the upstream, and gives it when both listen. */
-async function startWorkers(args: readonly string[] = []): Promise<Workers> {
+async function startWorkers(
+  args: readonly string[] = [],
+  { env = { UPSTREAM_BASE_URL: upstream.url }, files = {} }: WeirOptions = {},
+): Promise<Workers> {
   const port = await findFreePort();
   const weir = await startWeir({
-    env: { WEIR_WORKERS: "2", PORT: String(port), UPSTREAM_BASE_URL: upstream.url },
+    env: { WEIR_WORKERS: "2", PORT: String(port), ...env },
+    files,
     args: ["serve", ...args],
   });
   const pids = () => listChildren(weir.pid);

@@ -1,6 +1,6 @@
 import { get } from "node:http";
-import { createServer } from "node:net";
 import type { Config } from "../../config/config.ts";
+import { tryToListen } from "../try-to-listen.ts";
 import { codeOf, type Finding } from "./check.ts";
 
 const name = "port";
@@ -9,7 +9,7 @@ const askWithinMs = 1_000;
 /** Whether a gateway could listen, or one of ours does already. */
 export async function checkPort({ host, port }: Pick<Config, "host" | "port">): Promise<Finding> {
   if (port === 0) return { name, state: "ok", message: "any that is free (PORT is 0)" };
-  const fault = await tryToListen(host, port);
+  const fault = await tryToListen({ host, port }).then(() => undefined, codeOf);
   if (fault === undefined) return { name, state: "ok", message: `${host}:${port} is free` };
   if (fault === "EADDRINUSE") return findHolder(host, port);
   const advice = {
@@ -23,15 +23,6 @@ export async function checkPort({ host, port }: Pick<Config, "host" | "port">): 
     message: `nothing can listen on ${host}:${port} (${fault})`,
     ...(advice === undefined ? {} : { advice }),
   };
-}
-
-/** What the system says against it; `undefined` where it was possible. */
-function tryToListen(host: string, port: number): Promise<string | undefined> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once("error", (error) => resolve(codeOf(error)));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
 }
 
 async function findHolder(host: string, port: number): Promise<Finding> {

@@ -100,8 +100,8 @@ export function describeExplanation(explanation: Explanation): {
   }
   const lines = [
     ...alias,
-    ...describeListing(listing),
     ...describeServer(explanation),
+    ...describeListing(listing),
     ...describeOthers(explanation),
     ...(tier === undefined || card.free ? [] : [describeTier(listing, tier)]),
     ...describeCard(card),
@@ -110,9 +110,10 @@ export function describeExplanation(explanation: Explanation): {
   return { lines, value, hasPrice };
 }
 
-function describeServer({ provider, isAssumed }: Explanation): readonly string[] {
-  if (!isAssumed || provider === undefined) return [];
-  return [`It is priced as a call of ${provider}; --provider says another.`];
+/** What was asked for, before where its price was found: that may be a list of another name. */
+function describeServer({ model, provider, isAssumed }: Explanation): readonly string[] {
+  if (provider === undefined) return [];
+  return [`"${model}" is priced as a call of ${provider}${isAssumed ? "; --provider says another" : ""}.`];
 }
 
 function describeOthers({ others }: Explanation): readonly string[] {
@@ -133,7 +134,7 @@ function describeListing({ provider, model, matched, source, version }: Listing)
   const place = source === "config" ? `prices.models of weir.yaml (version ${version})` : `genai-prices ${version}`;
   const list = provider === undefined ? "" : ` of ${provider}`;
   const row = model === matched ? `"${matched}"` : `"${matched}" is "${model}"`;
-  return [`${row}${list}, in ${place}.`];
+  return [`Its price: ${row}${list}, in ${place}.`];
 }
 
 function describeCard({ rates, fee, free }: RateCard): readonly string[] {

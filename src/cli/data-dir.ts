@@ -1,0 +1,24 @@
+import { access, constants, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { takeOwnerLock } from "../outbox/owner-lock.ts";
+import { describeFileFault } from "./file-fault.ts";
+
+/** Makes the folder where it isn't there; throws which setting names one that can't be written to. */
+export async function openDataDir(path: string): Promise<void> {
+  // Whatever is made there later would not say whose setting it is.
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    throw new Error(describeFileFault("DATA_DIR", path, cause), { cause });
+  }
+}
+
+/** Opens the folder and takes it for this process until it ends; throws where another one has it. */
+export async function takeDataDir(path: string): Promise<void> {
+  await openDataDir(path);
+  const lock = takeOwnerLock(join(path, "weir.lock"));
+  if (lock === undefined)
+    throw new Error(`DATA_DIR ${path} is in use by another Weir: stop it, or set another DATA_DIR`);
+  process.on("exit", lock.release);
+}
