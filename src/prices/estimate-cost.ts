@@ -1,4 +1,4 @@
-import { roundHalfEven } from "../lib/decimal.ts";
+import { nanoUsdOf } from "./nano-usd-of.ts";
 import type { PriceBook } from "./price-book.ts";
 import { priceOf, type Rate, type RateCard } from "./rate-card.ts";
 
@@ -46,20 +46,5 @@ function isPricedBy({ rates, fee, free }: RateCard): boolean {
 
 function cost(rate: Rate | undefined, count: number, inputTokens: number): number {
   if (rate === undefined || count <= 0) return 0;
-  const { units, scale } = priceOf(rate, inputTokens);
-  // USD for a million times a count is micro-dollars: a thousand nano-dollars each.
-  const product = Number(units) * Math.round(count) * 1000;
-  if (Number.isSafeInteger(product) && scale <= mostDigits) return divide(product, 10 ** scale);
-  return Number(roundHalfEven({ units: units * BigInt(Math.round(count)) * 1000n, scale }));
-}
-
-/** Powers of ten that a number holds exactly. */
-const mostDigits = 15;
-
-/** Halves go to the even one; every call is estimated, and large integers would cost it microseconds. */
-function divide(dividend: number, divisor: number): number {
-  const rest = dividend % divisor;
-  const quotient = (dividend - rest) / divisor;
-  const up = rest * 2 > divisor || (rest * 2 === divisor && quotient % 2 === 1);
-  return up ? quotient + 1 : quotient;
+  return Number(nanoUsdOf(priceOf(rate, inputTokens), Math.round(count)));
 }

@@ -4,6 +4,7 @@ import { usageBuckets, type Usage, type UsageBucket } from "../domain/usage.ts";
 import { multiply, one, readDecimal, roundHalfEven, writeDecimal, type Decimal } from "../lib/decimal.ts";
 import { bundledPrices } from "./bundled-prices.ts";
 import { findListedPrice } from "./listed-prices.ts";
+import { nanoUsdOf } from "./nano-usd-of.ts";
 import { createOwnPrices } from "./own-prices.ts";
 import type { PriceData } from "./price-data.ts";
 import { inputTokensOf, priceOf, type Listing, type Rate, type RateCard } from "./rate-card.ts";
@@ -108,22 +109,33 @@ function priceBy(card: RateCard, listing: Listing, { usage, counted, tier }: Cou
   return total(lines, listing);
 }
 
-type PricedLine = { readonly line: CostLine; readonly nanoUsd: bigint };
+type PricedLine = { readonly line: CostLine; readonly nanoUsd: number | bigint };
 
 function toLine(bucket: UsageBucket, count: number, rate: Rate, inputTokens: number, factor: Decimal): PricedLine {
-  const price = multiply(priceOf(rate, inputTokens), factor);
+  const standard = priceOf(rate, inputTokens);
+  const price = factor === one ? standard : multiply(standard, factor);
   const quantity = Math.round(count);
-  // USD for a million times a count is micro-dollars: a thousand nano-dollars each.
-  const nanoUsd = roundHalfEven({ units: price.units * BigInt(quantity) * 1000n, scale: price.scale });
-  const line = { bucket, quantity, usd_per_million: writeDecimal(price), nano_usd: String(nanoUsd) };
+  const nanoUsd = nanoUsdOf(price, quantity);
+  const line = { bucket, quantity, usd_per_million: writePrice(price), nano_usd: String(nanoUsd) };
   return { line, nanoUsd };
+}
+
+const written = new WeakMap<Decimal, string>();
+
+/** Prices are few, and each is written for every call. */
+function writePrice(price: Decimal): string {
+  const known = written.get(price);
+  if (known !== undefined) return known;
+  const text = writeDecimal(price);
+  written.set(price, text);
+  return text;
 }
 
 function total(lines: readonly PricedLine[], { source, version, model }: Listing): Pricing {
   return {
     kind: "priced",
     cost: { lines: lines.map(({ line }) => line), source, version, model },
-    nanoUsd: lines.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0n),
+    nanoUsd: lines.reduce((sum, { nanoUsd }) => sum + BigInt(nanoUsd), 0n),
   };
 }
 

@@ -1,9 +1,21 @@
 import { Counter, Histogram, type Registry } from "@prometheus-io/client";
 import type { Exchange } from "../domain/exchange.ts";
-import { usageBuckets } from "../domain/usage.ts";
+import { type UsageBucket, usageBuckets } from "../domain/usage.ts";
 
 /** Counts exchanges for Prometheus. */
-export type ExchangeMetrics = { readonly observe: (exchange: Exchange) => void };
+export type ExchangeMetrics = { readonly observe: (exchanges: readonly Exchange[]) => void };
+
+/** What exchanges with the same labels come to: looking labels up costs more than adding. */
+type Sum = {
+  readonly first: Exchange;
+  readonly model: string;
+  count: number;
+  up: number;
+  down: number;
+  costUsd: number | undefined;
+  unpriced: number;
+  readonly usage: Partial<Record<UsageBucket, number>>;
+};
 
 /** Different models that are told apart; the rest are `other`, so that nobody's inventions fill the memory. */
 const maxModels = 200;
@@ -44,32 +56,60 @@ export function createExchangeMetrics(registry: Registry): ExchangeMetrics {
   const models = new Set<string>();
 
   return {
-    observe(exchange) {
-      const provider = exchange.provider ?? "";
-      const model = nameModel(exchange.model);
-      const project = exchange.project_id ?? "";
-      requests.inc(
-        { provider, model, project, status: String(exchange.status ?? ""), outcome: exchange.outcome },
-        exchange.count ?? 1,
-      );
-      bytes.inc({ provider, direction: "up" }, exchange.request.bytes);
-      bytes.inc({ provider, direction: "down" }, exchange.response.bytes);
-      // Who asks for an answer again is told its usage again.
-      for (const bucket of exchange.kind === "other" ? [] : usageBuckets) {
-        const count = exchange.usage[bucket];
-        if (count !== undefined) usage.inc({ provider, model, project, bucket }, count);
+    observe(exchanges) {
+      const sums = new Map<string, Sum>();
+      for (const exchange of exchanges) {
+        add(sums, exchange);
+        observeTimes(exchange);
       }
-      if (exchange.cost_nano_usd !== undefined)
-        cost.inc({ provider, model, project }, Number(exchange.cost_nano_usd) / 1e9);
-      if (exchange.unpriced) unpriced.inc({ provider, model });
-      overhead.observe({ provider }, exchange.overhead_ms / 1000);
-      if (exchange.first_byte_ms !== undefined) firstByte.observe({ provider }, exchange.first_byte_ms / 1000);
-      duration.observe({ provider }, exchange.duration_ms / 1000);
-      const pauses = (exchange.chunks ?? 0) - 1;
-      if (pauses > 0 && exchange.first_byte_ms !== undefined)
-        chunkInterval.observe({ provider }, (exchange.duration_ms - exchange.first_byte_ms) / pauses / 1000);
+      for (const sum of sums.values()) count(sum);
     },
   };
+
+  function add(sums: Map<string, Sum>, exchange: Exchange): void {
+    const model = nameModel(exchange.model);
+    const { provider = "", project_id: project = "", status = "", outcome } = exchange;
+    const key = `${provider}\n${model}\n${project}\n${status}\n${outcome}`;
+    let sum = sums.get(key);
+    if (!sum) {
+      sum = { first: exchange, model, count: 0, up: 0, down: 0, costUsd: undefined, unpriced: 0, usage: {} };
+      sums.set(key, sum);
+    }
+    sum.count += exchange.count ?? 1;
+    sum.up += exchange.request.bytes;
+    sum.down += exchange.response.bytes;
+    if (exchange.cost_nano_usd !== undefined) sum.costUsd = (sum.costUsd ?? 0) + Number(exchange.cost_nano_usd) / 1e9;
+    if (exchange.unpriced) sum.unpriced += 1;
+    // Who asks for an answer again is told its usage again.
+    if (exchange.kind === "other") return;
+    for (const bucket of usageBuckets) {
+      const used = exchange.usage[bucket];
+      if (used !== undefined) sum.usage[bucket] = (sum.usage[bucket] ?? 0) + used;
+    }
+  }
+
+  function count({ first, model, ...sum }: Sum): void {
+    const { provider = "", project_id: project = "", status = "", outcome } = first;
+    requests.inc({ provider, model, project, status: String(status), outcome }, sum.count);
+    bytes.inc({ provider, direction: "up" }, sum.up);
+    bytes.inc({ provider, direction: "down" }, sum.down);
+    for (const bucket of usageBuckets) {
+      const used = sum.usage[bucket];
+      if (used !== undefined) usage.inc({ provider, model, project, bucket }, used);
+    }
+    if (sum.costUsd !== undefined) cost.inc({ provider, model, project }, sum.costUsd);
+    if (sum.unpriced > 0) unpriced.inc({ provider, model }, sum.unpriced);
+  }
+
+  function observeTimes(exchange: Exchange): void {
+    const labels = { provider: exchange.provider ?? "" };
+    overhead.observe(labels, exchange.overhead_ms / 1000);
+    if (exchange.first_byte_ms !== undefined) firstByte.observe(labels, exchange.first_byte_ms / 1000);
+    duration.observe(labels, exchange.duration_ms / 1000);
+    const pauses = (exchange.chunks ?? 0) - 1;
+    if (pauses > 0 && exchange.first_byte_ms !== undefined)
+      chunkInterval.observe(labels, (exchange.duration_ms - exchange.first_byte_ms) / pauses / 1000);
+  }
 
   function nameModel(model = ""): string {
     if (model === "" || models.has(model)) return model;

@@ -131,8 +131,8 @@ export async function openTelemetryWork(
   function tellOthers(exchanges: readonly Exchange[]): void {
     for (const delivery of deliveries) delivery.wake();
     if (watched && exchanges.length > 0) onEnded(exchanges.map(summarizeExchange));
+    metrics.observe(exchanges);
     for (const exchange of exchanges) {
-      metrics.observe(exchange);
       if (defaultSession !== undefined) tally.add(exchange);
       logExchange(exchangeLog, exchange);
     }
