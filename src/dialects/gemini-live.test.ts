@@ -83,6 +83,13 @@ describe("a session of which a part is missing", () => {
     expect(read(["", `${two}`]).usage).toMatchObject({ source: "estimated", total: 24 });
   });
 
+  test("counts the usage of a turn whose content is missing beside that of the next", () => {
+    const alone = JSON.stringify({ usageMetadata: first });
+    const end = `tent":{"turnComplete":true},${alone.slice(1)}\n`;
+    for (const rest of [`${alone}\n${two}`, `${end}${two}`])
+      expect(read(["{", rest]).usage).toMatchObject({ source: "estimated", total: 39 });
+  });
+
   test("doesn't take what follows for the turn before", () => {
     const open = JSON.stringify({ serverContent: { modelTurn: { parts: [{ text: "Hel" }] } }, usageMetadata: first });
     const { usage, output } = read([`${open}\n`, `{}\n${two}`]);
@@ -101,10 +108,11 @@ test("a frame of sound alone is media, and what tells of a turn is not", () => {
     isMedia(
       { serverContent: { ...spoken, turnComplete: true } },
       { serverContent: spoken, usageMetadata: first },
-      { serverContent: { modelTurn: { parts: [{ text: "Hello" }] } } },
-      { setupComplete: {} },
+      { serverContent: { modelTurn: { parts: [{ text: "Hello ".repeat(1_000) }] } } },
+      { serverContent: { modelTurn: { parts: [...parts, { text: "Hello" }] } } },
+      { sessionResumptionUpdate: { newHandle: "h".repeat(3_000) } },
     ),
-  ).toEqual([false, false, false, false]);
+  ).toEqual([false, false, false, false, false]);
 });
 
 test("the setup is the request, and what was said its input", () => {

@@ -17,7 +17,8 @@ export const geminiLive: Dialect = {
   kindOf: () => "generation",
   readRequest,
   createAnswer,
-  isMedia: (frame) => frame.length > leastMedia && !telling.some((member) => frame.includes(member)),
+  isMedia: (frame) =>
+    frame.length > leastMedia && frame.includes('"inlineData"') && !telling.some((member) => frame.includes(member)),
 };
 
 /** A shorter frame costs little to keep. Bytes. */
@@ -29,6 +30,10 @@ const telling = [
   '"interrupted"',
   '"toolCall"',
   '"outputTranscription"',
+  '"groundingMetadata"',
+  '"text"',
+  '"executableCode"',
+  '"codeExecutionResult"',
   '"error"',
 ];
 
@@ -119,12 +124,16 @@ function createAnswer(): AnswerBuilder {
 
   function take(value: unknown): void {
     const message = object(value) ?? {};
+    const followsGap = afterGap;
     error = readGeminiError(message) ?? error;
     const calls = objects(object(message.toolCall)?.functionCalls);
     if (calls.length > 0) speaking().parts.add({ parts: calls.map((functionCall) => ({ functionCall })) });
     const content = object(message.serverContent);
     if (content !== undefined) takeContent(content);
     const usage = object(message.usageMetadata);
-    if (usage !== undefined) current().usage = usage;
+    if (usage === undefined) return;
+    current().usage = usage;
+    // The turn that it closes is missing: what follows is another one.
+    if (followsGap && content === undefined && calls.length === 0) afterGap = true;
   }
 }

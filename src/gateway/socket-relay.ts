@@ -99,7 +99,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
   }
 
   function fromUpstream(data: Buffer, binary: boolean): Promise<void> | undefined {
-    if (left) return undefined;
+    if (ended || left) return undefined;
     if (gate && exchanges.beginsUnasked(data)) return judgeUnasked(gate, data, binary);
     passDown(data, binary);
     return undefined;
@@ -116,13 +116,13 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     upstream.pause();
     const verdict = await admitUnasked();
     upstream.resume();
-    if (verdict.kind === "passed") {
-      if (ended || left) verdict.ticket?.end("spared");
-      else passDown(data, binary, verdict.ticket);
-      return;
+    // Meanwhile the consumer may have asked, and then the answer has that ticket.
+    if (ended || left || !exchanges.beginsUnasked(data)) {
+      if (verdict.kind === "passed") verdict.ticket?.end("spared");
+      return ended || left ? undefined : passDown(data, binary);
     }
+    if (verdict.kind === "passed") return passDown(data, binary, verdict.ticket);
     const { refusal } = verdict;
-    if (ended || left) return;
     exchanges.refused(undefined, refusal);
     consumer?.send(writeRefusalEvent(refusal));
     lost ??= refusal.message;

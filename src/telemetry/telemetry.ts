@@ -49,6 +49,8 @@ type Waiter = {
 };
 
 const restartAfterMs = 500;
+/** One that takes longer to open may never do so. */
+const changeWithinMs = 10_000;
 const answerWithinMs = 2_000;
 const sayAgainAfterMs = 60_000;
 
@@ -276,6 +278,7 @@ export async function openTelemetry({
   }
 
   function goOn(): void {
+    if (!changing) return;
     changing = false;
     for (const waiter of [...waiters.values()].flat()) startTimer(waiter);
   }
@@ -287,6 +290,7 @@ export async function openTelemetry({
     settings = next;
     if (!worker) return;
     stopTime();
+    const patience = setTimeout(goOn, changeWithinMs);
     try {
       await endWorker(0);
       await start();
@@ -295,6 +299,7 @@ export async function openTelemetry({
       await start().catch(restart);
       throw error;
     } finally {
+      clearTimeout(patience);
       goOn();
     }
   }

@@ -1,0 +1,133 @@
+import { expect, test } from "bun:test";
+import { EventEmitter } from "node:events";
+import type { ServerWebSocket } from "bun";
+import type { WebSocket } from "ws";
+import type { Capture } from "../domain/capture.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { createResponseExchanges } from "./socket-exchanges.ts";
+import type { SocketVerdict } from "./socket-gate.ts";
+import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
+import type { Ticket } from "./ticket.ts";
+
+test("an answer that nobody asked for waits for its verdict, and what follows it stays behind", async () => {
+  using socket = open();
+  socket.upstream.emit("message", created("r1"), false);
+  socket.upstream.emit("message", done("r1"), false);
+  socket.upstream.emit("close", 1000, Buffer.from("bye"));
+  expect(socket.down).toEqual([]);
+  const { ticket, endings } = createTicket();
+  await socket.decide({ kind: "passed", ticket });
+  expect(socket.down).toEqual([String(created("r1")), String(done("r1")), "closed 1000 bye"]);
+  expect(endings).toEqual(["answered"]);
+  expect(socket.captures.map(({ id }) => id)).toEqual([ticket.id]);
+});
+
+test("an answer that was asked for meanwhile has that ticket, and the other is given back", async () => {
+  using socket = open();
+  socket.upstream.emit("message", created("r1"), false);
+  socket.relay.fromConsumer(JSON.stringify({ type: "response.create" }));
+  await Bun.sleep(0);
+  const unasked = createTicket();
+  await socket.decide({ kind: "passed", ticket: unasked.ticket });
+  socket.upstream.emit("message", done("r1"), false);
+  expect([unasked.endings, socket.asked.endings]).toEqual([["spared"], ["answered"]]);
+  expect(socket.captures.map(({ id }) => id)).toEqual([socket.asked.ticket.id]);
+});
+
+test("a verdict that comes after the socket's end gives its ticket back", async () => {
+  using socket = open();
+  socket.upstream.emit("message", created("r1"), false);
+  socket.relay.consumerClosed(1000, "");
+  const { ticket, endings } = createTicket();
+  await socket.decide({ kind: "passed", ticket });
+  expect([endings, socket.captures]).toEqual([["spared"], []]);
+});
+
+test("an answer that is refused doesn't go down: an error event does, and the socket ends", async () => {
+  using socket = open();
+  socket.upstream.emit("message", created("r1"), false);
+  socket.upstream.emit("message", done("r1"), false);
+  await socket.decide({ kind: "refused", refusal: new Refusal("budget_exceeded") });
+  expect(socket.down.map((event) => /budget_exceeded|closed 1008|response/.exec(event)?.[0])).toEqual([
+    "budget_exceeded",
+    "closed 1008",
+  ]);
+  expect(socket.captures).toMatchObject([{ outcome: "refused", cause: "budget_exceeded" }]);
+});
+
+/** A relay between two ends, of which there is what the relay uses and which write down what they are told; the consumer's own frames pass with one ticket. */
+function open() {
+  const captures: Capture[] = [];
+  const down: string[] = [];
+  const verdict = Promise.withResolvers<SocketVerdict>();
+  const asked = createTicket();
+  const nothing = () => {};
+  const upstream = Object.assign(new EventEmitter(), {
+    bufferedAmount: 0,
+    send: nothing,
+    pause: nothing,
+    resume: nothing,
+    close: nothing,
+    terminate: nothing,
+  });
+  const relay = createSocketRelay({
+    upstream: upstream as unknown as WebSocket,
+    exchanges: createResponseExchanges({
+      facts: {
+        traceId: "0".repeat(32),
+        transport: "websocket",
+        method: "GET",
+        path: "/v1/realtime",
+        attribution: {},
+        status: 101,
+      },
+      hand: (capture) => void captures.push(capture),
+      clock: { now: () => 0, elapsed: () => 0 },
+      keepBytes: 10_000,
+      meterBytes: 10_000,
+    }),
+    gate: {
+      judge: () => ({ kind: "passed", ticket: asked.ticket }),
+      admitUnasked: () => verdict.promise,
+      watch: () => nothing,
+    },
+    onEnd: nothing,
+  });
+  const consumer = {
+    send: (event: string) => down.push(event),
+    close: (code: number, reason: string) => down.push(`closed ${code} ${reason}`),
+    pause: nothing,
+    resume: nothing,
+  };
+  relay.start(consumer as unknown as ServerWebSocket<SocketRelay>);
+  return {
+    upstream,
+    relay,
+    captures,
+    down,
+    asked,
+    decide: async (how: SocketVerdict) => {
+      verdict.resolve(how);
+      await Bun.sleep(0);
+    },
+    [Symbol.dispose]: () => relay.stop(),
+  };
+}
+
+function createTicket() {
+  const endings: string[] = [];
+  const end = (how: string) => {
+    endings.push(how);
+    return 7;
+  };
+  const ticket: Ticket = { id: Bun.randomUUIDv7(), headers: {}, end };
+  return { ticket, endings };
+}
+
+function created(id: string): Buffer {
+  return Buffer.from(JSON.stringify({ type: "response.created", response: { id } }));
+}
+
+function done(id: string): Buffer {
+  return Buffer.from(JSON.stringify({ type: "response.done", response: { id } }));
+}
