@@ -9,10 +9,12 @@ import { openLogOutput } from "../lib/log-output.ts";
 import { type ManagementToken, openManagementToken } from "../management/management-token.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
+import { codeOf } from "./checks/check.ts";
 import { openDataDir, takeDataDir } from "./data-dir.ts";
 import { detach } from "./detach.ts";
 import { easeHttpThread } from "./ease-http-thread.ts";
 import { describeFileFault } from "./file-fault.ts";
+import { HeldFault, insist } from "./insist.ts";
 import { type ConfigFiles, loadConfig } from "./load-config.ts";
 import { keepPidFile } from "./pid-file.ts";
 import { reloadOnHangup } from "./reload-on-hangup.ts";
@@ -24,6 +26,8 @@ import {
   configOfWorker,
   endWithLauncher,
   endWithParent,
+  type HandedFiles,
+  heldCode,
   readHandedFiles,
   readWorkerNumber,
   superviseWorkers,
@@ -77,13 +81,14 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   };
   const worker = readWorkerNumber();
   const ownPart = (whole: Config) => (worker === undefined ? whole : configOfWorker(whole, worker));
-  const handed = worker === undefined ? undefined : await readHandedFiles();
+  const parent = process.ppid;
+  const handed = worker === undefined ? undefined : await takeHandedFiles();
   const begun = accept(await load(handed?.start));
   // A process that takes another's place after a reload holds what its siblings do.
   const config = ownPart(handed?.now ? keepFixed(begun, accept(await load(handed.now))).config : begun);
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
-  if (worker === undefined) await takePlace(config);
+  await takePlace(config, worker);
   if (worker === undefined && config.lifecycle.workers > 1) {
     if (pidPath !== undefined) notePid(pidPath);
     const files = () => ({ start: first?.files, now: sources === first ? undefined : sources.files });
@@ -96,7 +101,7 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   // Who reads that it listens may signal at once.
   const stop = drainOnSignal(app, log);
   if (worker === undefined) endWithLauncher(stop);
-  else endWithParent(stop);
+  else endWithParent(stop, parent);
   reloadOnHangup({ app, log, stop, load: () => load(), ownPart });
   if (config.control.encryptionKeys.length === 0)
     log.warn(
@@ -123,15 +128,35 @@ export function accept(result: ConfigResult): Config {
 }
 
 /** Takes what one gateway has for itself, or ends the program with what is in its way. */
-async function takePlace(config: Config): Promise<void> {
+async function takePlace(config: Config, worker: string | undefined): Promise<void> {
   try {
-    await takeDataDir(config.dataDir);
-    // The system would let several processes share the port with those of another gateway.
-    if (config.lifecycle.workers > 1) await tryToListen(config);
+    await insist(() => takeDataDir(config.dataDir));
+    if (worker === undefined && config.lifecycle.workers > 1) await tryPorts(config);
   } catch (error) {
     complain([readStartFault(error, config)]);
-    process.exit(1);
+    process.exit(worker !== undefined && error instanceof HeldFault ? heldCode : 1);
   }
+}
+
+/** Looks whether another gateway listens: the system would let the processes of both share its ports. */
+async function tryPorts(config: Config): Promise<void> {
+  await insist(() => tryToListen(config));
+  const { listen } = config.control;
+  if (listen === undefined) return;
+  await insist(() => tryToListen(listen)).catch((cause: unknown) => {
+    if (codeOf(cause) !== "EADDRINUSE") throw cause;
+    throw new Error(
+      `MANAGEMENT_LISTEN_ADDR ${listen.host}:${listen.port} is in use. Stop what listens there, or choose another port.`,
+      { cause },
+    );
+  });
+}
+
+async function takeHandedFiles(): Promise<HandedFiles> {
+  const files = await readHandedFiles();
+  if (files !== undefined) return files;
+  complain(["WEIR_PROCESS_NUMBER is set, which only Weir does, for the processes of WEIR_WORKERS: unset it"]);
+  process.exit(2);
 }
 
 /** A gateway that listens, and what opens its management. */

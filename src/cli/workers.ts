@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { extname, join } from "node:path";
+import { isatty } from "node:tty";
 import { z } from "zod";
 import type { Config } from "../config/config.ts";
 import type { Texts } from "../config/lookup.ts";
@@ -16,6 +17,8 @@ const shortestLife = 5_000;
 const restartAfterMs = 1_000;
 /** What a process ends with that can't start as it is set: the next one couldn't either. */
 const hopeless: ReadonlySet<number> = new Set([1, 2]);
+/** What one ends with whose folder a former one still has, that ends its calls (`EX_TEMPFAIL` of sysexits.h). */
+export const heldCode = 75;
 
 /** The number of this process among several on one port; `undefined` where it is the only one, or the one that starts them. */
 export function readWorkerNumber(env: Texts = process.env): string | undefined {
@@ -66,8 +69,7 @@ export function endWithLauncher(stop: (signal: NodeJS.Signals) => void, env: Tex
 const parentEveryMs = 250;
 
 /** Ends this process as a signal would when the one that started it is gone: nobody else would. */
-export function endWithParent(stop: (signal: NodeJS.Signals) => void): void {
-  const parent = process.ppid;
+export function endWithParent(stop: (signal: NodeJS.Signals) => void, parent = process.ppid): void {
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);
@@ -81,11 +83,13 @@ const filesSchema = z.object({ dotenv: fileSchema.optional(), yaml: fileSchema.o
 
 /** The files that a process reads its configuration from: those of its siblings' start, and those of their last reload. */
 const handedFiles = z.object({ start: filesSchema.optional(), now: filesSchema.optional() });
-type HandedFiles = z.infer<typeof handedFiles>;
+export type HandedFiles = z.infer<typeof handedFiles>;
 
-/** Takes the files that this process was handed by the one that started it: what lies on the disk may be newer than what holds. */
-export async function readHandedFiles(): Promise<HandedFiles> {
-  return handedFiles.parse(await Bun.stdin.json());
+/** Takes the files that this process was handed by the one that started it: what lies on the disk may be newer than what holds. `undefined` where none did. */
+export async function readHandedFiles(): Promise<HandedFiles | undefined> {
+  if (isatty(0)) return undefined;
+  const handed: unknown = await Bun.stdin.json().catch(() => undefined);
+  return handedFiles.safeParse(handed).data;
 }
 
 /** What several processes are to share. */
@@ -117,7 +121,8 @@ export async function superviseWorkers(
     for (const worker of running) worker.kill("SIGHUP");
   };
   // What is wrong with the files each process says in its log.
-  onHangup({ stop: pass, reload: () => void reload().then(hangUp, hangUp) });
+  // Their own terminal isn't closed where only this process had one, and they would read the files again.
+  onHangup({ stop: () => pass("SIGTERM"), reload: () => void reload().then(hangUp, hangUp) });
   const codes = await Promise.all(
     Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),
   );
@@ -138,6 +143,7 @@ export async function superviseWorkers(
       if (stopping || (isShort && hopeless.has(code))) return code;
       complain([`worker ${number} ended with ${code} and is started again`]);
       if (isShort) await Bun.sleep(restartAfterMs);
+      if (stopping) return 0;
     }
   }
 }

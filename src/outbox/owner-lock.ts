@@ -1,13 +1,15 @@
 import { Database, SQLiteError } from "bun:sqlite";
-import { closeSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
 
 /**
  * Takes the file at `path` for this process until `release`; the system frees it when the process ends in any way.
  * Gives `undefined` where another holder has it.
  */
 export function takeOwnerLock(path: string): { readonly release: () => void } | undefined {
+  // To close any descriptor of a file frees what its process holds of it (POSIX), so one that is there isn't opened.
+  if (existsSync(path)) accessSync(path, constants.W_OK);
+  else closeSync(openSync(path, "a", 0o600));
   // SQLite's locks are the only ones on files that the runtime offers without native code.
-  closeSync(openSync(path, "a", 0o600));
   const lock = new Database(path, { readwrite: true });
   try {
     lock.run("PRAGMA busy_timeout = 0");

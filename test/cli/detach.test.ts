@@ -55,6 +55,9 @@ for (const [kind, settings] of [
       const { code, stdout, stderr } = await home.weir(["serve", "--detach", "--port", again], settings);
       expect([code, stdout]).toEqual([1, ""]);
       expect(stderr).toContain("data is in use by another Weir: stop it, or set another DATA_DIR");
+      expect(stderr).toContain(
+        "/weir.lock is held; where no other runs, DATA_DIR has to be on a file system with file locks",
+      );
       expect(stderr).toContain(`names process ${server.pid}, which runs`);
     }
     expect(await readFile(pidFile, "utf8")).toBe(`${server.pid}\n`);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { createDatabase, queryPostgres } from "../postgres.ts";
@@ -24,6 +25,15 @@ test("a place that can't be written to is told by the name of its setting, and w
   expect(await refusal({ DATA_DIR: nowhere })).toStartWith(`DATA_DIR ${nowhere} can't be written to`);
   expect(await refusal({ DATABASE_PATH: nowhere })).toStartWith(`DATABASE_PATH ${nowhere} can't be written to`);
   expect(await refusal({ DATABASE_PATH: folder.path })).toStartWith(`DATABASE_PATH ${folder.path} can't be written to`);
+  await mkdir(join(folder.path, "own/weir.lock"), { recursive: true });
+  const own = join(folder.path, "own");
+  expect(await refusal({ DATA_DIR: own })).toStartWith(`DATA_DIR ${own} can't be taken: weir.lock there`);
+  const foreign = join(folder.path, "foreign");
+  await mkdir(foreign);
+  await writeFile(join(foreign, "weir.lock"), "garbage ".repeat(1000));
+  expect(await refusal({ DATA_DIR: foreign })).toBe(
+    `DATA_DIR ${foreign} can't be taken: weir.lock there can't be locked (file is not a database). Delete that file, or set DATA_DIR to a place on a file system with file locks.`,
+  );
   const chain = { AUDIT_STORE_IN_DB: "false", AUDIT_LOG_FILE: nowhere };
   expect(await refusal(chain)).toStartWith(`AUDIT_LOG_FILE ${nowhere} can't be written to`);
   const other = await refusal({ DATABASE_PATH: join(folder.path, "not.db") });

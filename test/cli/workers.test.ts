@@ -51,6 +51,17 @@ test.concurrent("one that dies soon after its start is replaced, or said to be m
   );
 }, 30_000);
 
+test.concurrent("a signal to stop ends them for good where one is just about to be started again", async () => {
+  await using others = await startWorkers();
+  await killOne(others);
+  await waitFor(() => /worker \d ended with 137 and is started again/.test(others.weir.output()), others.weir.output);
+  others.weir.signal("SIGTERM");
+  await waitFor(
+    () => !isAlive(others.weir.pid),
+    () => `It goes on:\n${others.weir.output()}`,
+  );
+}, 30_000);
+
 test.concurrent("where the process that started them is killed, they end too, so that it can be started anew", async () => {
   await using others = await startWorkers();
   const pids = others.pids();
@@ -73,6 +84,47 @@ test.concurrent("a port that they can't have ends them with 1, and port 0 with 2
   const none = await runWeir({ env: { WEIR_WORKERS: "2" } });
   expect([none.code, none.stderr]).toEqual([2, "WEIR_WORKERS needs a PORT that they can share, not 0"]);
 }, 30_000);
+
+test.concurrent("an address of the management that another gateway's processes listen on ends them with 1", async () => {
+  const address = `127.0.0.1:${await findFreePort()}`;
+  const env = { UPSTREAM_BASE_URL: upstream.url, MANAGEMENT_LISTEN_ADDR: address };
+  await using _others = await startWorkers([], { env });
+  const again = await runWeir({ env: { ...env, WEIR_WORKERS: "2", PORT: String(await findFreePort()) } });
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    `MANAGEMENT_LISTEN_ADDR ${address} is in use. Stop what listens there, or choose another port.`,
+  ]);
+}, 30_000);
+
+test.concurrent("a process that names itself one of several, and that none started, ends with 2 and says so", async () => {
+  const { code, stderr } = await runWeir({ env: { WEIR_PROCESS_NUMBER: "0" } });
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^WEIR_PROCESS_NUMBER is set, .*: unset it$/)]);
+}, 30_000);
+
+test.concurrent("they can be started anew at once where the one that started them is killed, in the middle of a call too", async () => {
+  const end = Promise.withResolvers<void>();
+  await using slow = await openUpstream("openai", async (seen) => {
+    await seen.body;
+    seen.begin();
+    seen.chunk(openai.say("one"));
+    await end.promise;
+    seen.chunk(openai.last);
+    return seen.end();
+  });
+  const env = { UPSTREAM_BASE_URL: slow.url };
+  await using others = await startWorkers([], { env });
+  const { dataDir, port } = others.weir;
+  const call = openCall(port, openai.call);
+  await call.until("one");
+  others.weir.signal("SIGKILL");
+  await using weir = await startWeir({ env: { ...env, WEIR_WORKERS: "2", PORT: String(port), DATA_DIR: dataDir } });
+  // The one whose folder is held by that call can't begin yet.
+  await waitFor(() => /worker \d ended with 75 and is started again/.test(weir.output()), weir.output);
+  end.resolve();
+  expect((await call.answer).end).toBe("clean");
+  await waitFor(() => weir.lines.filter(isListening).length === 2, weir.output);
+  expect(await weir.stop()).toBe(0);
+}, 60_000);
 
 test.concurrent("one that takes another's place after a reload runs with what its siblings do: the start's fixed settings, the reload's others", async () => {
   using first = openProvider();
@@ -106,12 +158,19 @@ test.concurrent("one that takes another's place after a reload runs with what it
   expect([await manage(token), await manage(newToken)]).toEqual([[200], [401]]);
 }, 30_000);
 
-test.concurrent("where the terminal is closed that they run in, all of them end", async () => {
+for (const [where, redirection] of [
+  ["that they run in", ""],
+  ["that only the first of them reads from", " >out.log 2>&1"],
+] as const)
+  test.concurrent(`where the terminal is closed ${where}, all of them end`, () => closeTerminal(redirection), 30_000);
+
+/** Starts two in a terminal, closes it, and waits for the end of all. */
+async function closeTerminal(redirection: string): Promise<void> {
   await using home = await makeHome();
   const log = (number: number) => join(home.path, `weir-${number}.log`);
   const port = String(await findFreePort());
   const terminal = Bun.spawn(
-    ["script", "-qefc", `exec ${home.command("serve", "--pid-file", "weir.pid").join(" ")}`, "/dev/null"],
+    ["script", "-qefc", `exec ${home.command("serve", "--pid-file", "weir.pid").join(" ")}${redirection}`, "/dev/null"],
     {
       cwd: home.path,
       env: { ...home.env, WEIR_WORKERS: "2", PORT: port, LOG_FILE: join(home.path, "weir.log") },
@@ -129,7 +188,7 @@ test.concurrent("where the terminal is closed that they run in, all of them end"
     () => !pids.some(isAlive) && isRefused(Number(port)),
     () => `${pids.filter(isAlive).length} of ${pids.length} go on without it`,
   );
-}, 30_000);
+}
 
 test("two processes answer on one port, and each call is recorded once in the files of both together", async () => {
   const { weir, pids } = workers;
