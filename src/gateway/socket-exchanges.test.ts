@@ -3,7 +3,7 @@ import { geminiLive } from "../dialects/gemini-live.ts";
 import type { Capture } from "../domain/capture.ts";
 import { keptNothing } from "./kept.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
-import type { Ticket } from "./ticket.ts";
+import { created, createTicket, done, frame } from "./test-support.ts";
 
 test("a response.create beyond 256 KB keeps its ticket for its answer", () => {
   const { exchanges, captures } = follow();
@@ -115,26 +115,4 @@ function follow(
     meterBytes: 1_048_576,
   });
   return { exchanges, captures };
-}
-
-function createTicket() {
-  const endings: string[] = [];
-  const end = (how: string) => {
-    endings.push(how);
-    return 7;
-  };
-  const ticket: Ticket = { id: Bun.randomUUIDv7(), headers: {}, end };
-  return { ticket, endings };
-}
-
-function frame(event: unknown): Buffer {
-  return Buffer.from(JSON.stringify(event));
-}
-
-function created(id: string): Buffer {
-  return frame({ type: "response.created", response: { id } });
-}
-
-function done(id: string): Buffer {
-  return frame({ type: "response.done", response: { id } });
 }

@@ -7,7 +7,7 @@ import { Refusal } from "../domain/refusal.ts";
 import { createResponseExchanges } from "./socket-exchanges.ts";
 import type { SocketVerdict } from "./socket-gate.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
-import type { Ticket } from "./ticket.ts";
+import { created, createTicket, done } from "./test-support.ts";
 
 test("an answer that nobody asked for waits for its verdict, and what follows it stays behind", async () => {
   using socket = open();
@@ -112,22 +112,4 @@ function open() {
     },
     [Symbol.dispose]: () => relay.stop(),
   };
-}
-
-function createTicket() {
-  const endings: string[] = [];
-  const end = (how: string) => {
-    endings.push(how);
-    return 7;
-  };
-  const ticket: Ticket = { id: Bun.randomUUIDv7(), headers: {}, end };
-  return { ticket, endings };
-}
-
-function created(id: string): Buffer {
-  return Buffer.from(JSON.stringify({ type: "response.created", response: { id } }));
-}
-
-function done(id: string): Buffer {
-  return Buffer.from(JSON.stringify({ type: "response.done", response: { id } }));
 }

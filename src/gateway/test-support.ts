@@ -1,0 +1,26 @@
+import type { Ticket } from "./ticket.ts";
+
+/** A ticket, and how it was ended. */
+export function createTicket(): { readonly ticket: Ticket; readonly endings: readonly string[] } {
+  const endings: string[] = [];
+  const end = (how: string) => {
+    endings.push(how);
+    return 7;
+  };
+  return { ticket: { id: Bun.randomUUIDv7(), headers: {}, end }, endings };
+}
+
+/** An event as it goes over a socket. */
+export function frame(event: unknown): Buffer {
+  return Buffer.from(JSON.stringify(event));
+}
+
+/** The event with which an answer begins. */
+export function created(id: string): Buffer {
+  return frame({ type: "response.created", response: { id } });
+}
+
+/** The event with which it ends. */
+export function done(id: string): Buffer {
+  return frame({ type: "response.done", response: { id } });
+}
