@@ -184,10 +184,14 @@ async function closeTerminal(redirection: string): Promise<void> {
   const pid = Number(readIfThere(join(home.path, "weir.pid")));
   const pids = [pid, ...listChildren(pid)];
   terminal.kill("SIGKILL");
-  await waitFor(
-    () => !pids.some(isAlive) && isRefused(Number(port)),
-    () => `${pids.filter(isAlive).length} of ${pids.length} go on without it`,
-  );
+  try {
+    await waitFor(
+      () => !pids.some(isAlive) && isRefused(Number(port)),
+      () => `${pids.filter(isAlive).length} of ${pids.length} go on without it`,
+    );
+  } finally {
+    for (const each of pids.filter(isAlive)) process.kill(each, "SIGKILL");
+  }
 }
 
 test("two processes answer on one port, and each call is recorded once in the files of both together", async () => {
