@@ -120,8 +120,7 @@ export async function superviseWorkers(
   const hangUp = () => {
     for (const worker of running) worker.kill("SIGHUP");
   };
-  // What is wrong with the files each process says in its log.
-  // Their own terminal isn't closed where only this process had one, and they would read the files again.
+  // They may have had no terminal, and would take SIGHUP for a reload. What is wrong with the files each says in its log.
   onHangup({ stop: () => pass("SIGTERM"), reload: () => void reload().then(hangUp, hangUp) });
   const codes = await Promise.all(
     Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),

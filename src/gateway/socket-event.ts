@@ -1,4 +1,4 @@
-import { endOfString, skipSpace } from "../lib/json-scan.ts";
+import { endOfString, readString, skipSpace } from "../lib/json-scan.ts";
 
 /** What one of OpenAI's events on a socket says of where it belongs. */
 export type SocketEvent = {
@@ -68,10 +68,11 @@ function visitTexts(
         at = after;
         continue;
       }
-      const key = readText(frame, at, end);
+      const key = readString(frame, at, end) ?? "";
       const start = skipSpace(frame, after + 1);
       const valueEnd = endOfString(frame, start);
-      if (valueEnd !== undefined) visit(depth === 1 ? undefined : outer, key, () => readText(frame, start, valueEnd));
+      if (valueEnd !== undefined)
+        visit(depth === 1 ? undefined : outer, key, () => readString(frame, start, valueEnd) ?? "");
       if (depth === 1) outer = key;
       at = valueEnd ?? start;
       continue;
@@ -82,15 +83,4 @@ function visitTexts(
     if (depth === 0) return true;
   }
   return false;
-}
-
-/** A text with escapes (`"response.\u0063reate"`) means what JSON makes of it. */
-function readText(frame: Buffer, start: number, end: number): string {
-  const text = frame.toString("utf8", start + 1, end - 1);
-  if (!text.includes("\\")) return text;
-  try {
-    return String(JSON.parse(`"${text}"`));
-  } catch {
-    return "";
-  }
 }

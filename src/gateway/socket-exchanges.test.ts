@@ -3,7 +3,7 @@ import { geminiLive } from "../dialects/gemini-live.ts";
 import type { Capture } from "../domain/capture.ts";
 import { keptNothing } from "./kept.ts";
 import { createResponseExchanges, createWholeExchange, type SocketExchangesParts } from "./socket-exchanges.ts";
-import { created, createTicket, done, frame } from "./test-support.ts";
+import { created, createTicket, done, frame, socketFacts } from "./test-support.ts";
 
 test("a response.create beyond 256 KB keeps its ticket for its answer", () => {
   const { exchanges, captures } = follow();
@@ -99,16 +99,7 @@ function follow(
 ) {
   const captures: Capture[] = [];
   const exchanges = create({
-    facts: {
-      traceId: "0".repeat(32),
-      transport: "websocket",
-      provider: "openai",
-      dialect: "openai-responses",
-      method: "GET",
-      path: "/v1/realtime",
-      attribution: {},
-      status: 101,
-    },
+    facts: socketFacts,
     hand: (capture) => void captures.push(capture),
     clock: { now: () => 0, elapsed: () => 0 },
     keepBytes: 1_048_576,

@@ -7,7 +7,7 @@ import { Refusal } from "../domain/refusal.ts";
 import { createResponseExchanges } from "./socket-exchanges.ts";
 import type { SocketVerdict } from "./socket-gate.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
-import { created, createTicket, done } from "./test-support.ts";
+import { created, createTicket, done, socketFacts } from "./test-support.ts";
 
 test("an answer that nobody asked for waits for its verdict, and what follows it stays behind", async () => {
   using socket = open();
@@ -73,14 +73,7 @@ function open() {
   const relay = createSocketRelay({
     upstream: upstream as unknown as WebSocket,
     exchanges: createResponseExchanges({
-      facts: {
-        traceId: "0".repeat(32),
-        transport: "websocket",
-        method: "GET",
-        path: "/v1/realtime",
-        attribution: {},
-        status: 101,
-      },
+      facts: socketFacts,
       hand: (capture) => void captures.push(capture),
       clock: { now: () => 0, elapsed: () => 0 },
       keepBytes: 10_000,

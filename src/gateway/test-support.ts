@@ -1,4 +1,17 @@
+import type { SocketFacts } from "./socket-exchanges.ts";
 import type { Ticket } from "./ticket.ts";
+
+/** What the exchanges of a socket have in common. */
+export const socketFacts: SocketFacts = {
+  traceId: "0".repeat(32),
+  transport: "websocket",
+  provider: "openai",
+  dialect: "openai-responses",
+  method: "GET",
+  path: "/v1/realtime",
+  attribution: {},
+  status: 101,
+};
 
 /** A ticket, and how it was ended. */
 export function createTicket(): { readonly ticket: Ticket; readonly endings: readonly string[] } {

@@ -1,4 +1,4 @@
-import { endOfString, type Member, readKey, skipSpace } from "./json-scan.ts";
+import { endOfString, type Member, readString, skipSpace } from "./json-scan.ts";
 import { endOfJson } from "./json-text.ts";
 
 /** How much of a JSON text is looked at. */
@@ -32,7 +32,7 @@ export function readJsonObject(bytes: Buffer, bounds: JsonBounds): readonly Memb
     if (keyEnd === undefined) return "unreadable";
     // No character takes more than six bytes.
     if (keyEnd - at > bounds.name * 6 + 2) return "excessive";
-    const key = readKey(bytes, at, keyEnd);
+    const key = readString(bytes, at, keyEnd);
     const afterKey = skipSpace(bytes, keyEnd);
     if (key === undefined || bytes[afterKey] !== colon) return "unreadable";
     if (key.length > bounds.name) return "excessive";

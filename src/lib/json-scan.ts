@@ -36,7 +36,7 @@ export function scanObject(bytes: Buffer, from = 0): readonly Member[] | undefin
     const start = skipSpace(bytes, at + 1);
     const end = endOfValue(bytes, start);
     if (end === undefined) return undefined;
-    const key = readKey(bytes, keyAt, keyEnd);
+    const key = readString(bytes, keyAt, keyEnd);
     if (key === undefined) return undefined;
     members.push({ key, at: keyAt, start, end });
     at = skipSpace(bytes, end);
@@ -117,8 +117,8 @@ function isScalar(byte: number | undefined): boolean {
   return byte !== undefined && byte > 0x20 && byte !== comma && byte !== closeBrace && byte !== closeBracket;
 }
 
-/** A key with escapes (`"\u006dodel"`) is read as JSON, since it means the same key. */
-export function readKey(bytes: Buffer, at: number, end: number): string | undefined {
+/** What the string from `at` to `end` says: one with escapes (`"\u006dodel"`) means the same text. `undefined` where it is no JSON. */
+export function readString(bytes: Buffer, at: number, end: number): string | undefined {
   const text = bytes.toString("utf8", at + 1, end - 1);
   if (!text.includes("\\")) return text;
   try {
