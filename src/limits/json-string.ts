@@ -43,6 +43,13 @@ export function countCharacters(bytes: Buffer, { start, end }: Span): number {
   return characters;
 }
 
+/** What the escape stands for whose letter is at `at`: half of a pair of surrogates, or a character; `undefined` where it has no four digits. */
+export function codeHalf(bytes: Buffer, at: number): "high" | "low" | "whole" | undefined {
+  if (bytes[at] !== letterU) return undefined;
+  for (let digit = at + 1; digit <= at + 4; digit += 1) if (Number.isNaN(hexOf(bytes[digit] ?? 0))) return undefined;
+  return surrogateOf(bytes, at + 1) ?? "whole";
+}
+
 /** Which half of a pair four hexadecimal digits stand for: D800 to DBFF, DC00 to DFFF. */
 function surrogateOf(bytes: Buffer, at: number): "high" | "low" | undefined {
   if (((bytes[at] ?? 0) | 0x20) !== letterD) return undefined;

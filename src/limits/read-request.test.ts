@@ -441,6 +441,17 @@ test("characters are code points, however they are written", () => {
   expect(countText("openai-chat", '{"prompt":"\\ud83d-\\ude00"}').characters).toBe(3);
 });
 
+test("characters are counted however far their escapes stand apart", () => {
+  const escapes = ["\\n", '\\"', "\\\\", "\\u00fc", "\\ud83d\\ude00", "\\ud83d", "\\ude00"];
+  for (const rest of ["", "a", "ü"]) {
+    for (let gap = 0; gap < 50; gap += 1) {
+      const text = escapes.map((each) => "a".repeat(gap) + each).join("") + rest;
+      const { characters } = countText("openai-chat", `{"prompt":"${text}","model":"m"}`);
+      expect(characters).toBe(Array.from(String(JSON.parse(`"${text}"`))).length);
+    }
+  }
+});
+
 test("the model is in the body, or in the path where the dialect has it there", () => {
   const cases: readonly (readonly [string, unknown, string, string | undefined])[] = [
     ["openai-chat", { model: "gpt-4o" }, "/v1/chat/completions", "gpt-4o"],
@@ -533,6 +544,7 @@ test("a hostile body takes no longer for its length than a plain one does, withi
     (count) => `{${'"mod\\u0065l":"m",'.repeat(count)}"n":1}`,
     (count) => `{"messages":[${'{"text":"a","text":[[{}]]},'.repeat(count)}{}]}`,
     (count) => `{"prompt":"${'\\\\\"'.repeat(count)}"}`,
+    (count) => `{"prompt":"${`${" ".repeat(40)}\\n`.repeat(count)}"}`,
     (count) => `{"tools":${"[".repeat(count)}${"]".repeat(count)}}`,
   ];
   const time = (bytes: Uint8Array) => {

@@ -1,6 +1,6 @@
 import { isAscii } from "node:buffer";
 import { endOfString, skipSpace } from "../lib/json-scan.ts";
-import { countCharacters, unescapeWord } from "./json-string.ts";
+import { codeHalf, countCharacters, unescapeWord } from "./json-string.ts";
 import {
   contentMembers,
   type Members,
@@ -170,11 +170,14 @@ function findKey(scan: Scan, { known }: Members, start: number, stop: number): W
   return plain && known.find(plain, 0, plain.length);
 }
 
+/** Behind every byte, and a small integer. */
+const nowhere = 2 ** 30;
+
 /** Where the first backslash after `from` stands. It is asked in the order of the bytes, so each is looked at once. */
 function findBackslash(scan: Scan, from: number): number {
   if (scan.backslash < from) {
     const found = scan.bytes.indexOf(backslash, from);
-    scan.backslash = found === -1 ? Number.POSITIVE_INFINITY : found;
+    scan.backslash = found === -1 ? nowhere : found;
   }
   return scan.backslash;
 }
@@ -316,9 +319,52 @@ function countString(scan: Scan, from: number): number | undefined {
     if (byte === undefined) return undefined;
     if (byte === backslash || byte >= 0x80) break;
   }
+  if (scan.ascii) return countAsciiString(scan, start);
   const stop = endOfString(bytes, from);
   if (stop === undefined) return undefined;
-  const plain = scan.ascii && findBackslash(scan, start) >= stop;
-  scan.characters = plain ? stop - 1 - start : countCharacters(bytes, { start, end: stop - 1 });
+  scan.characters = countCharacters(bytes, { start, end: stop - 1 });
   return stop;
+}
+
+/** So many bytes behind an escape are looked at one by one, since the next is mostly near, before it is sought natively. */
+const nearby = 16;
+
+/** The same of a string of ASCII from its first byte on: each byte is a character, but for those of escapes. */
+function countAsciiString(scan: Scan, start: number): number | undefined {
+  const { bytes } = scan;
+  let at = start;
+  let bytesOfEscapes = 0;
+  /** Where the next quote stands that was sought natively. */
+  let quoteAt = -1;
+  /** Where a low surrogate would belong to the high one before it. */
+  let pairAt = -1;
+  let far = start;
+  while (at < bytes.length) {
+    if (at === far) {
+      if (quoteAt < at) quoteAt = bytes.indexOf(quote, at);
+      if (quoteAt === -1) return undefined;
+      const backslashAt = findBackslash(scan, at);
+      at = backslashAt < quoteAt ? backslashAt : quoteAt;
+    }
+    const byte = bytes[at];
+    if (byte === quote) {
+      scan.characters = at - start - bytesOfEscapes;
+      return at + 1;
+    }
+    if (byte !== backslash) {
+      at += 1;
+      continue;
+    }
+    const half = codeHalf(bytes, at + 1);
+    if (half === undefined) {
+      bytesOfEscapes += 1;
+      at += 2;
+    } else {
+      bytesOfEscapes += half === "low" && at === pairAt ? 6 : 5;
+      at += 6;
+      if (half === "high") pairAt = at;
+    }
+    far = at + nearby;
+  }
+  return undefined;
 }
