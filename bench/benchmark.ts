@@ -65,6 +65,7 @@ function openBench({ short, seconds, repeats }: Options, { pinning }: Machine): 
     load: { program: compileLoad(dir), core: pinning?.load, run: children.run },
     gatewayCore: pinning?.gateway,
     ports: { upstream: freePort(), wellSink: freePort(), hungSink: freePort(), deadSink: freePort() },
+    warmUpSeconds: short ? 5 : 15,
     seconds,
     repeats: ({ once, short: shortRepeats = 1 }) => (once ? 1 : (repeats ?? (short ? shortRepeats : 5))),
   };

@@ -15,6 +15,8 @@ import type { Variant } from "./variants.ts";
 export type Bench = Instruments & {
   readonly children: Children;
   readonly dir: string;
+  /** A gateway lives for weeks, so that what it does while its code is still being compiled is no measure of it. */
+  readonly warmUpSeconds: number;
   readonly seconds: number;
   readonly repeats: (benchCase: Case) => number;
 };
@@ -31,9 +33,6 @@ export type CaseResult = Readonly<Record<string, VariantResult>>;
 
 /** How long fresh processes have until their idle memory is read. */
 const SETTLE_MS = 1_000;
-
-/** A gateway lives for weeks, so that what it does while its code is still being compiled is no measure of it. */
-const WARM_UP_SECONDS = 5;
 
 /** Starts the variants afresh and measures them in turn, A B C A B C …, so that what drifts drifts for all. */
 export async function runCase(benchCase: Case, variants: readonly Variant[], bench: Bench): Promise<CaseResult> {
@@ -76,7 +75,7 @@ function createRun(variant: Variant, benchCase: Case, bench: Bench) {
     warmUp: () =>
       attempt(async () => {
         if (gateway?.child === undefined) return;
-        await runLoad(bench.load, bench.ports.upstream, gateway, benchCase.load(WARM_UP_SECONDS));
+        await runLoad(bench.load, bench.ports.upstream, gateway, benchCase.load(bench.warmUpSeconds));
         await waitUntilQuiet(gateway);
       }),
     measure: () =>

@@ -1,7 +1,7 @@
 import type { Launch, Place, SharedPorts } from "./launch.ts";
 import { benchManagementToken, mintBoundToken, mintToken } from "./mint-token.ts";
 import { launchNginx } from "./nginx.ts";
-import { launchWeir } from "./weir.ts";
+import { launchForwarder, launchWeir } from "./weir.ts";
 
 /** Something to measure: the load without a gateway, a peer, or Weir in one of its configurations. */
 export type Variant = {
@@ -43,6 +43,12 @@ const toLangfuse = (port: (ports: SharedPorts) => number) => (place: Place) => (
 export const variants: readonly Variant[] = [
   { name: "direct", about: "no gateway: the floor of the load itself" },
   { name: "nginx", about: "a plain proxy, unbuffered, no log", launch: launchNginx, needs: "nginx" },
+  {
+    name: "bun",
+    about: "the least that forwards on Bun: its server and its client, and nothing between them",
+    launch: launchForwarder,
+    onRequest: true,
+  },
   { name: "bare", about: "Weir without telemetry", launch: launchWeir(() => quiet) },
   {
     name: "token",

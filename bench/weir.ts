@@ -1,7 +1,9 @@
 import { fileURLToPath } from "node:url";
+import { maxUpstreamRequests } from "../src/cli/runtime-settings.ts";
 import type { Launch, Place } from "./launch.ts";
 
 const entry = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+const forwarder = fileURLToPath(new URL("forwarder.ts", import.meta.url));
 
 /** Starts Weir from source in front of the upstream, with these settings on top of where it listens. */
 export function launchWeir(settings: (place: Place) => Readonly<Record<string, string>>): (place: Place) => Launch {
@@ -16,4 +18,17 @@ export function launchWeir(settings: (place: Place) => Readonly<Record<string, s
       ...settings(place),
     },
   });
+}
+
+/** Starts the least forwarder in front of the upstream, with the runtime set as Weir sets it. */
+export function launchForwarder({ port, ports }: Place): Launch {
+  return {
+    command: [process.execPath, "--no-env-file", forwarder],
+    env: {
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      UPSTREAM_BASE_URL: `http://127.0.0.1:${ports.upstream}`,
+      BUN_CONFIG_MAX_HTTP_REQUESTS: maxUpstreamRequests,
+    },
+  };
 }
