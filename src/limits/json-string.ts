@@ -3,7 +3,6 @@ export type Span = { readonly start: number; readonly end: number };
 
 const backslash = 0x5c;
 const letterU = 0x75;
-const letterD = 0x64;
 
 /** What a JSON string says, the place of which is given without its quotes; `undefined` where it is empty, or no JSON. */
 export function readText(bytes: Buffer, { start, end }: Span): string | undefined {
@@ -29,33 +28,22 @@ export function countCharacters(bytes: Buffer, { start, end }: Span): number {
       // All bytes of a character in UTF-8 but the first begin with the bits 10.
       if ((byte & 0xc0) !== 0x80) characters += 1;
       at += 1;
-    } else if (bytes[at + 1] === letterU) {
-      const surrogate = surrogateOf(bytes, at + 2);
-      if (surrogate === "low" && at === pairAt) pairAt = -1;
-      else characters += 1;
-      at += 6;
-      if (surrogate === "high") pairAt = at;
     } else {
-      characters += 1;
-      at += 2;
+      const half = codeHalf(bytes, at);
+      if (half !== "low" || at !== pairAt) characters += 1;
+      at += half === undefined ? 2 : 6;
+      if (half === "high") pairAt = at;
     }
   }
   return characters;
 }
 
-/** What the escape stands for whose letter is at `at`: half of a pair of surrogates, or a character; `undefined` where it has no four digits. */
+/** What an escape that begins at `at` with four digits stands for: half of a pair of surrogates, or a character; `undefined` for all others. */
 export function codeHalf(bytes: Buffer, at: number): "high" | "low" | "whole" | undefined {
-  if (bytes[at] !== letterU) return undefined;
-  for (let digit = at + 1; digit <= at + 4; digit += 1) if (Number.isNaN(hexOf(bytes[digit] ?? 0))) return undefined;
-  return surrogateOf(bytes, at + 1) ?? "whole";
-}
-
-/** Which half of a pair four hexadecimal digits stand for: D800 to DBFF, DC00 to DFFF. */
-function surrogateOf(bytes: Buffer, at: number): "high" | "low" | undefined {
-  if (((bytes[at] ?? 0) | 0x20) !== letterD) return undefined;
-  const second = (bytes[at + 1] ?? 0) | 0x20;
-  if (second === 0x38 || second === 0x39 || second === 0x61 || second === 0x62) return "high";
-  return second >= 0x63 && second <= 0x66 ? "low" : undefined;
+  const code = readCode(bytes, at);
+  if (code === undefined) return undefined;
+  if (code < 0xd800 || code > 0xdfff) return "whole";
+  return code < 0xdc00 ? "high" : "low";
 }
 
 /** No word that is known is longer. */

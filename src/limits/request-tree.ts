@@ -355,7 +355,7 @@ function countAsciiString(scan: Scan, start: number): number | undefined {
       at += 1;
       continue;
     }
-    const half = codeHalf(bytes, at + 1);
+    const half = codeHalf(bytes, at);
     if (half === undefined) {
       bytesOfEscapes += 1;
       at += 2;
