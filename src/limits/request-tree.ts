@@ -1,6 +1,7 @@
 import { isAscii } from "node:buffer";
-import { endOfString, skipSpace } from "../lib/json-scan.ts";
-import { codeHalf, countCharacters, unescapeWord } from "./json-string.ts";
+import { skipSpace } from "../lib/json-scan.ts";
+import { countString, findBackslash, findStringEnd, type StringScan } from "./count-string.ts";
+import { unescapeWord } from "./json-string.ts";
 import {
   contentMembers,
   type Members,
@@ -37,22 +38,14 @@ export type RequestTree = {
 type Growing = { -readonly [K in keyof RequestNode]: RequestNode[K] } & { children: Growing[] };
 
 /** Where the scanner stands, and what it is to do. */
-type Scan = {
-  readonly bytes: Buffer;
+type Scan = StringScan & {
   /** Whether text is counted, or only passed over. */
   readonly counts: boolean;
-  /** Whether the bytes of a string without a backslash are its characters. */
-  readonly ascii: boolean;
   at: number;
-  /** Where the next backslash stands, seen from the last string that was asked about. */
-  backslash: number;
   nodesLeft: number;
-  /** Characters of the string that was read last. */
-  characters: number;
 };
 
 const quote = 0x22;
-const backslash = 0x5c;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
@@ -64,9 +57,6 @@ const comma = 0x2c;
 const maxDepth = 32;
 /** Lists and objects and members that are held; a request of some 20,000 bytes has fewer. */
 const maxNodes = 20_000;
-/** A string that is longer is looked through natively. */
-const shortString = 24;
-
 /**
  * Reads a JSON object in one pass, in linear time, with a bounded depth and size; `undefined` where the bytes aren't one whole object.
  * Of equal keys the last one counts, as in every common parser; in what is text as it stands (a tool's arguments) all do.
@@ -114,16 +104,6 @@ function readObject(scan: Scan, node: Growing, members: Members, depth: number):
   }
 }
 
-/** Most strings are short: a loop finds their end before a native search has begun. */
-function findStringEnd(bytes: Buffer, from: number): number | undefined {
-  for (let at = from + 1; at < from + shortString; at += 1) {
-    const byte = bytes[at];
-    if (byte === quote) return at + 1;
-    if (byte === backslash) break;
-  }
-  return endOfString(bytes, from);
-}
-
 function readMember(
   scan: Scan,
   parent: Growing,
@@ -168,18 +148,6 @@ function findKey(scan: Scan, { known }: Members, start: number, stop: number): W
   if (findBackslash(scan, start) >= stop) return known.find(bytes, start, stop);
   const plain = unescapeWord(bytes, { start, end: stop });
   return plain && known.find(plain, 0, plain.length);
-}
-
-/** Behind every byte, and a small integer. */
-const nowhere = 2 ** 30;
-
-/** Where the first backslash after `from` stands. It is asked in the order of the bytes, so each is looked at once. */
-function findBackslash(scan: Scan, from: number): number {
-  if (scan.backslash < from) {
-    const found = scan.bytes.indexOf(backslash, from);
-    scan.backslash = found === -1 ? nowhere : found;
-  }
-  return scan.backslash;
 }
 
 /** A request's own members are always read: there are but a few. */
@@ -304,67 +272,4 @@ function isBetween(byte: number): boolean {
 function isScalar(byte: number | undefined): boolean {
   if (byte === undefined || isBetween(byte)) return false;
   return byte !== quote && byte !== closeBrace && byte !== closeBracket && byte !== openBrace && byte !== openBracket;
-}
-
-/** Where the string ends that begins at `from`; how many characters it has is left with the scanner. */
-function countString(scan: Scan, from: number): number | undefined {
-  const { bytes } = scan;
-  const start = from + 1;
-  for (let at = start; at < start + shortString; at += 1) {
-    const byte = bytes[at];
-    if (byte === quote) {
-      scan.characters = at - start;
-      return at + 1;
-    }
-    if (byte === undefined) return undefined;
-    if (byte === backslash || byte >= 0x80) break;
-  }
-  if (scan.ascii) return countAsciiString(scan, start);
-  const stop = endOfString(bytes, from);
-  if (stop === undefined) return undefined;
-  scan.characters = countCharacters(bytes, { start, end: stop - 1 });
-  return stop;
-}
-
-/** So many bytes behind an escape are looked at one by one, since the next is mostly near, before it is sought natively. */
-const nearby = 16;
-
-/** The same of a string of ASCII from its first byte on: each byte is a character, but for those of escapes. */
-function countAsciiString(scan: Scan, start: number): number | undefined {
-  const { bytes } = scan;
-  let at = start;
-  let bytesOfEscapes = 0;
-  /** Where the next quote stands that was sought natively. */
-  let quoteAt = -1;
-  /** Where a low surrogate would belong to the high one before it. */
-  let pairAt = -1;
-  let far = start;
-  while (at < bytes.length) {
-    if (at === far) {
-      if (quoteAt < at) quoteAt = bytes.indexOf(quote, at);
-      if (quoteAt === -1) return undefined;
-      const backslashAt = findBackslash(scan, at);
-      at = backslashAt < quoteAt ? backslashAt : quoteAt;
-    }
-    const byte = bytes[at];
-    if (byte === quote) {
-      scan.characters = at - start - bytesOfEscapes;
-      return at + 1;
-    }
-    if (byte !== backslash) {
-      at += 1;
-      continue;
-    }
-    const half = codeHalf(bytes, at);
-    if (half === undefined) {
-      bytesOfEscapes += 1;
-      at += 2;
-    } else {
-      bytesOfEscapes += half === "low" && at === pairAt ? 6 : 5;
-      at += 6;
-      if (half === "high") pairAt = at;
-    }
-    far = at + nearby;
-  }
-  return undefined;
 }
