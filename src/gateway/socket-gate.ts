@@ -5,7 +5,12 @@ import type { Ticket } from "./ticket.ts";
 
 /** What becomes of a frame, and why: a refused one is answered on the socket, which stays, or else the socket is closed. */
 export type SocketVerdict =
-  | { readonly kind: "passed"; readonly ticket?: Ticket | undefined }
+  | {
+      readonly kind: "passed";
+      readonly ticket?: Ticket | undefined;
+      /** Gives back all that was taken, where nothing is asked of the upstream after all. */
+      readonly spare: () => void;
+    }
   | { readonly kind: "refused" | "closed"; readonly refusal: Refusal };
 
 /** Decides of what is asked for on a socket. */
@@ -23,7 +28,7 @@ export type SocketGateParts = {
   readonly pass?: Pass | undefined;
   /** Throws a `Refusal` for a frame that a policy forbids. */
   readonly checkFrame?: ((frame: Buffer) => void) | undefined;
-  readonly tokens: Pick<TokenBook, "renew" | "use">;
+  readonly tokens: Pick<TokenBook, "renew" | "use" | "giveBack">;
   /** Takes what an answer needs of limits and budgets, with the frame that asks for it where one did; throws a `Refusal`. */
   readonly toll: (pass: Pass | undefined, frame?: Buffer) => Ticket | undefined | Promise<Ticket | undefined>;
   /** Whether `toll` could take anything at all. */
@@ -66,7 +71,11 @@ export function createSocketGate({ pass, checkFrame, tokens, toll, tolled }: Soc
       const current = pass && (await renew(pass));
       ticket = await toll(current, frame);
       if (current) await tokens.use(current);
-      return { kind: "passed", ticket };
+      const spare = () => {
+        ticket?.end("spared");
+        if (current) void tokens.giveBack(current);
+      };
+      return { kind: "passed", ticket, spare };
     } catch (error) {
       ticket?.end("spared");
       return { kind: isLost(error) ? "closed" : "refused", refusal: toRefusal(error) };

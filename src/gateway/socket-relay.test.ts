@@ -7,6 +7,7 @@ import { Refusal } from "../domain/refusal.ts";
 import { createResponseExchanges } from "./socket-exchanges.ts";
 import type { SocketVerdict } from "./socket-gate.ts";
 import { createSocketRelay, type SocketRelay } from "./socket-relay.ts";
+import type { Ticket } from "./ticket.ts";
 import { created, createTicket, done, socketFacts } from "./test-support.ts";
 
 test("an answer that nobody asked for waits for its verdict, and what follows it stays behind", async () => {
@@ -16,7 +17,7 @@ test("an answer that nobody asked for waits for its verdict, and what follows it
   socket.upstream.emit("close", 1000, Buffer.from("bye"));
   expect(socket.down).toEqual([]);
   const { ticket, endings } = createTicket();
-  await socket.decide({ kind: "passed", ticket });
+  await socket.decide(pass(ticket));
   expect(socket.down).toEqual([String(created("r1")), String(done("r1")), "closed 1000 bye"]);
   expect(endings).toEqual(["answered"]);
   expect(socket.captures.map(({ id }) => id)).toEqual([ticket.id]);
@@ -28,7 +29,7 @@ test("an answer that was asked for meanwhile has that ticket, and the other is g
   socket.relay.fromConsumer(JSON.stringify({ type: "response.create" }));
   await Bun.sleep(0);
   const unasked = createTicket();
-  await socket.decide({ kind: "passed", ticket: unasked.ticket });
+  await socket.decide(pass(unasked.ticket));
   socket.upstream.emit("message", done("r1"), false);
   expect([unasked.endings, socket.asked.endings]).toEqual([["spared"], ["answered"]]);
   expect(socket.captures.map(({ id }) => id)).toEqual([socket.asked.ticket.id]);
@@ -39,7 +40,7 @@ test("a verdict that comes after the socket's end gives its ticket back", async 
   socket.upstream.emit("message", created("r1"), false);
   socket.relay.consumerClosed(1000, "");
   const { ticket, endings } = createTicket();
-  await socket.decide({ kind: "passed", ticket });
+  await socket.decide(pass(ticket));
   expect([endings, socket.captures]).toEqual([["spared"], []]);
 });
 
@@ -54,6 +55,10 @@ test("an answer that is refused doesn't go down: an error event does, and the so
   ]);
   expect(socket.captures).toMatchObject([{ outcome: "refused", cause: "budget_exceeded" }]);
 });
+
+function pass(ticket: Ticket): SocketVerdict {
+  return { kind: "passed", ticket, spare: () => void ticket.end("spared") };
+}
 
 /** A relay between two ends, of which there is what the relay uses and which write down what they are told; the consumer's own frames pass with one ticket. */
 function open() {
@@ -80,7 +85,7 @@ function open() {
       meterBytes: 10_000,
     }),
     gate: {
-      judge: () => ({ kind: "passed", ticket: asked.ticket }),
+      judge: () => pass(asked.ticket),
       admitUnasked: () => verdict.promise,
       watch: () => nothing,
     },

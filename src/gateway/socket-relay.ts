@@ -118,7 +118,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     upstream.resume();
     // Meanwhile the consumer may have asked, and then the answer has that ticket.
     if (ended || left || !exchanges.beginsUnasked(data)) {
-      if (verdict.kind === "passed") verdict.ticket?.end("spared");
+      if (verdict.kind === "passed") verdict.spare();
       return ended || left ? undefined : passDown(data, binary);
     }
     if (verdict.kind === "passed") return passDown(data, binary, verdict.ticket);
@@ -148,13 +148,12 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
       const judged = judge(toBytes(frame));
       if (judged instanceof Promise) consumer?.pause();
       const verdict = await judged;
-      const ticket = verdict?.kind === "passed" ? verdict.ticket : undefined;
       if (lost !== undefined || ended) {
-        ticket?.end("spared");
+        if (verdict?.kind === "passed") verdict.spare();
         continue;
       }
       if (!verdict || verdict.kind === "passed") {
-        passUp(frame, ticket);
+        passUp(frame, verdict?.ticket);
         continue;
       }
       exchanges.refused(toBytes(frame), verdict.refusal);
