@@ -62,6 +62,10 @@ const usage = z.object({
   total: amount().describe("The sum of every bucket but requests."),
   source: z.enum(["provider", "estimated", "none"]),
   raw: z.unknown().optional().describe("The provider's own usage object, untouched."),
+  other_models: z
+    .literal(true)
+    .optional()
+    .describe("Other models worked too and are billed beside these counts; raw has theirs."),
   stated_cost_usd: z.number().optional().describe("What the provider itself charged, where it says so."),
   tier: z.string().optional().describe("The service tier that was billed, where the provider says so."),
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { anthropicMessages } from "./anthropic-messages.ts";
+import { readAnthropicUsage } from "./anthropic-usage.ts";
 import type { Answer } from "./dialect.ts";
 
 const place = { method: "POST", path: "/v1/messages" };
@@ -189,6 +190,15 @@ test("cache writes for an hour are apart, and a sum without parts counts as five
     }),
   ).toMatchObject({ input_cache_write_5m: 10, input_cache_write_1h: 20, total: 32 });
   expect(usage({ cache_creation_input_tokens: 30 })).toMatchObject({ input_cache_write_5m: 30, total: 32 });
+});
+
+test("what is written for an hour while a stream goes on stays so, though later counts don't say for how long", () => {
+  const cache_creation = { ephemeral_1h_input_tokens: 1000, ephemeral_5m_input_tokens: 0 };
+  const usage = { input_tokens: 1, output_tokens: 1, cache_creation_input_tokens: 5000, cache_creation };
+  expect(readAnthropicUsage(usage)).toMatchObject({ input_cache_write_1h: 5000, total: 5002 });
+  expect(readAnthropicUsage(usage)).not.toHaveProperty("input_cache_write_5m");
+  const both = { ...usage, cache_creation: { ...cache_creation, ephemeral_5m_input_tokens: 2000 } };
+  expect(readAnthropicUsage(both)).toMatchObject({ input_cache_write_1h: 1000, input_cache_write_5m: 4000 });
 });
 
 test("a compaction is added, since the totals leave it out", () => {

@@ -3,12 +3,14 @@ import { type JsonObject, count, object, objects, text } from "./json.ts";
 
 /**
  * Reads Anthropic's usage object, where input, cache reads and cache writes are counted apart and thinking is part of the output
- * (https://platform.claude.com/docs/en/api/messages). What a compaction used stands only among its iterations, and is added.
+ * (https://platform.claude.com/docs/en/api/messages). What a compaction used stands only among its iterations, and is added; an
+ * advisor's is another model's.
  */
 export function readAnthropicUsage(raw: unknown): Usage | undefined {
   const usage = object(raw);
   if (usage === undefined) return undefined;
-  const compactions = objects(usage.iterations).filter((iteration) => iteration.type === "compaction");
+  const iterations = objects(usage.iterations);
+  const compactions = iterations.filter(({ type }) => type === "compaction");
   const parts = [usage, ...compactions].map(readCounts);
   const sum = (read: (part: Counts) => number) => parts.reduce((total, part) => total + read(part), 0);
   const tier = readTier(usage);
@@ -22,7 +24,12 @@ export function readAnthropicUsage(raw: unknown): Usage | undefined {
       output_reasoning: sum((part) => part.thinking),
       requests: count(object(usage.server_tool_use)?.web_search_requests) ?? 0,
     },
-    { source: "provider", raw, ...(tier === undefined ? {} : { tier }) },
+    {
+      source: "provider",
+      raw,
+      other_models: iterations.some(({ type }) => type === "advisor_message"),
+      ...(tier === undefined ? {} : { tier }),
+    },
   );
 }
 
@@ -37,16 +44,17 @@ type Counts = {
 
 function readCounts(usage: JsonObject): Counts {
   const creation = object(usage.cache_creation);
-  const write1h = count(creation?.ephemeral_1h_input_tokens) ?? 0;
-  const write5m = count(creation?.ephemeral_5m_input_tokens) ?? 0;
-  const written = count(usage.cache_creation_input_tokens) ?? 0;
+  const said1h = count(creation?.ephemeral_1h_input_tokens) ?? 0;
+  const said5m = count(creation?.ephemeral_5m_input_tokens) ?? 0;
+  // Older answers give only the sum of both, and so do later counts of a stream: what these add is of the kind that was named.
+  const more = Math.max(0, (count(usage.cache_creation_input_tokens) ?? 0) - said1h - said5m);
+  const isAll1h = said1h > 0 && said5m === 0;
   const output = count(usage.output_tokens) ?? 0;
   return {
     input: count(usage.input_tokens) ?? 0,
     cached: count(usage.cache_read_input_tokens) ?? 0,
-    // Older answers give only the sum of both, which then are writes for five minutes.
-    write5m: Math.max(write5m, written - write1h),
-    write1h,
+    write5m: isAll1h ? 0 : said5m + more,
+    write1h: isAll1h ? said1h + more : said1h,
     output,
     thinking: Math.min(output, count(object(usage.output_tokens_details)?.thinking_tokens) ?? 0),
   };

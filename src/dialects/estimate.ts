@@ -8,6 +8,8 @@ export type Unmeasured = {
   /** The request's size, which stands for an input that could not be read. */
   readonly inputBytes?: number;
   readonly output?: Output;
+  /** By how much the answer was longer than what is known of it; 1 if absent. */
+  readonly outputTimes?: number;
   /** What the provider did tell before the answer broke off; it stays. */
   readonly told?: Usage;
 };
@@ -23,11 +25,11 @@ const maxDepth = 32;
  * Estimates usage by characters, in linear time (a tokenizer can be blocked for seconds by hostile text); `undefined` where nothing is known.
  * What the provider told stays, and of the output the larger figure holds.
  */
-export function estimateUsage({ input, inputBytes, output, told }: Unmeasured): Usage | undefined {
+export function estimateUsage({ input, inputBytes, output, outputTimes = 1, told }: Unmeasured): Usage | undefined {
   const given = told === undefined || inputOf(told) === 0 ? estimateInput(input, inputBytes) : 0;
   const made = estimateOutput(output);
-  const answer = Math.max(0, made.answer - (told?.output ?? 0));
-  const reasoning = Math.max(0, made.reasoning - (told?.output_reasoning ?? 0));
+  const answer = Math.max(0, Math.ceil(made.answer * outputTimes) - (told?.output ?? 0));
+  const reasoning = Math.max(0, Math.ceil(made.reasoning * outputTimes) - (told?.output_reasoning ?? 0));
   if (given + answer + reasoning === 0) return told;
   return sumUsage(
     {
@@ -36,7 +38,7 @@ export function estimateUsage({ input, inputBytes, output, told }: Unmeasured): 
       output: (told?.output ?? 0) + answer,
       output_reasoning: (told?.output_reasoning ?? 0) + reasoning,
     },
-    { source: "estimated", raw: told?.raw, tier: told?.tier, stated_cost_usd: told?.stated_cost_usd },
+    { ...told, source: "estimated" },
   );
 }
 

@@ -129,7 +129,11 @@ function createAnswer(): AnswerBuilder {
     },
     answer() {
       const made = items();
-      const context = { tier: response.service_tier, requests: countSearches(made) };
+      const context = {
+        tier: response.service_tier,
+        requests: countSearches(made),
+        toolUsage: response.tool_usage,
+      };
       const usage = readOpenaiUsage(response.usage, context);
       return present({ model, responseId: text(response.id), output: output(made), usage, error, complete });
     },

@@ -185,3 +185,25 @@ test("buckets never overlap and are never negative, whatever a provider says", (
     }),
   );
 });
+
+test("with a consumer's own key at OpenRouter the cost is its fee and what the provider charges", () => {
+  const usage = { prompt_tokens: 1000, completion_tokens: 1000, cost: 0.0001, is_byok: true };
+  const told = { ...usage, cost_details: { upstream_inference_cost: 0.0125 } };
+  expect(buckets(told)).toMatchObject({ stated_cost_usd: 0.0126 });
+  expect(buckets(usage)).not.toHaveProperty("stated_cost_usd");
+});
+
+test("what a tool used that is a model of its own stays beside the usage, and is named", () => {
+  const raw = { input_tokens: 100, output_tokens: 10, total_tokens: 110 };
+  const used = { image_gen: { input_tokens: 171, output_tokens: 4160, total_tokens: 4331 } };
+  expect(readOpenaiUsage(raw, { toolUsage: used })).toEqual({
+    input: 100,
+    output: 10,
+    total: 110,
+    source: "provider",
+    raw: { ...raw, tool_usage: used },
+    other_models: true,
+  });
+  expect(readOpenaiUsage(raw, { toolUsage: { image_gen: { total_tokens: 0 } } })).toMatchObject({ raw });
+  expect(buckets(raw, { toolUsage: { image_gen: { total_tokens: 0 } } })).not.toHaveProperty("other_models");
+});

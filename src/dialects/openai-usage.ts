@@ -7,6 +7,8 @@ export type UsageContext = {
   readonly tier?: unknown;
   /** Billed calls of server tools, where the answer shows them. */
   readonly requests?: number;
+  /** What a tool that is a model of its own used, as the answer says it. */
+  readonly toolUsage?: unknown;
   /** Where output belongs that isn't broken down; `output` if absent. */
   readonly output?: "output_image" | "output_audio";
 };
@@ -47,9 +49,12 @@ export function readOpenaiUsage(raw: unknown, context: UsageContext = {}): Usage
     ...divide(completion + beside, context.output ?? "output", completionShares(usage, beside, context)),
     requests: context.requests ?? searches(usage),
   };
+  const { toolUsage } = context;
+  const other_models = usesTools(toolUsage);
   return sumUsage(buckets, {
     source: "provider",
-    raw,
+    raw: other_models ? { ...usage, tool_usage: toolUsage } : raw,
+    other_models,
     stated_cost_usd: statedCost(usage),
     tier: text(context.tier) ?? text(usage.service_tier),
   });
@@ -107,12 +112,22 @@ function without(all: unknown, part: unknown): number | undefined {
   return whole === undefined ? undefined : Math.max(0, whole - (count(part) ?? 0));
 }
 
+/** Images that a tool makes within an answer are another model's work. https://platform.openai.com/docs/guides/tools-image-generation */
+function usesTools(told: unknown): boolean {
+  return Object.values(object(told) ?? {}).some((tool) => (count(object(tool)?.total_tokens) ?? 0) > 0);
+}
+
 /** Perplexity and OpenRouter count their web searches in the usage itself. */
 function searches(usage: JsonObject): number | undefined {
   return count(usage.num_search_queries) ?? count(object(usage.server_tool_use)?.web_search_requests);
 }
 
+/** With a consumer's own key OpenRouter charges its fee alone, and says beside it what the provider charges. */
 function statedCost(usage: JsonObject): number | undefined {
+  if (usage.is_byok === true) {
+    const upstream = count(object(usage.cost_details)?.upstream_inference_cost);
+    return upstream === undefined ? undefined : upstream + (count(usage.cost) ?? 0);
+  }
   const ticks = count(usage.cost_in_usd_ticks);
   return (
     count(usage.cost) ??

@@ -26,6 +26,8 @@ export type Usage = UsageBuckets & {
   readonly total: number;
   /** The provider's own usage object, untouched; absent where it sent none. */
   readonly raw?: unknown;
+  /** Other models worked too and are billed beside these counts (a tool that makes images, an advisor): `raw` has theirs. */
+  readonly other_models?: true;
   /** What the provider itself charged, in USD, where it says so (OpenRouter's `cost`). */
   readonly stated_cost_usd?: number;
   /** The service tier that the provider billed by (`flex`, `priority`, `batch`), where it says so. */
@@ -51,7 +53,7 @@ export const usageBuckets: readonly UsageBucket[] = [...tokenBuckets, "requests"
 /** Makes a `Usage` of buckets: zero and missing ones left out, never negative, with the total of all LLM tokens. */
 export function sumUsage(
   buckets: UsageBuckets,
-  about: Pick<Usage, "source" | "raw" | "stated_cost_usd" | "tier">,
+  about: Pick<Usage, "source" | "raw" | "stated_cost_usd" | "tier"> & { readonly other_models?: boolean },
 ): Usage {
   const kept: Partial<Record<UsageBucket, number>> = {};
   for (const bucket of usageBuckets) {
@@ -59,12 +61,13 @@ export function sumUsage(
     if (count !== undefined && Number.isFinite(count) && count > 0) kept[bucket] = count;
   }
   const total = tokenBuckets.reduce((sum, bucket) => sum + (kept[bucket] ?? 0), 0);
-  const { raw, stated_cost_usd, tier } = about;
+  const { raw, other_models, stated_cost_usd, tier } = about;
   return {
     ...kept,
     total,
     source: about.source,
     ...(raw === undefined ? {} : { raw }),
+    ...(other_models ? { other_models } : {}),
     ...(stated_cost_usd === undefined ? {} : { stated_cost_usd }),
     ...(tier === undefined ? {} : { tier }),
   };

@@ -18,6 +18,8 @@ export type ExchangeCost = Pick<Exchange, "cost" | "cost_nano_usd" | "unpriced">
 export function priceExchange(prices: Pick<PriceBook, "price">, work: Work): ExchangeCost {
   const { kind, provider, model, usage, outcome, status, error, at } = work;
   if (kind === "other") return {};
+  // What the provider states is all that it charges.
+  if (usage.other_models && usage.stated_cost_usd === undefined) return { unpriced: true };
   const priced = prices.price({ provider, model, usage, at });
   switch (priced.kind) {
     case "priced":

@@ -131,6 +131,44 @@ test("an error in a stream whose head said that all is well used nothing either,
   expect(stream(error)).toMatchObject({ usage: { source: "none", total: 0 }, error: { message: "Overloaded" } });
   expect(stream(error)).not.toHaveProperty("unpriced");
   expect(stream(start + said + error)).toMatchObject({ usage: { source: "estimated" } });
+  // What the head of the stream told was no end of it.
+  const told = event("message_start", { message: { ...message, usage: { input_tokens: 1000, output_tokens: 1 } } });
+  const long = event("content_block_delta", { index: 0, delta: { type: "text_delta", text: "water ".repeat(1000) } });
+  expect(stream(told + long + error)).toMatchObject({ usage: { source: "estimated", input: 1000, output: 1500 } });
+});
+
+test("a stream that was left is estimated by all that passed, not by what was kept of it", () => {
+  const chunk = { model: "gpt-4o-mini", choices: [{ index: 0, delta: { content: "water ".repeat(10) } }] };
+  const head = Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`.repeat(20));
+  const left = (times: number) =>
+    read(
+      capture(
+        {},
+        {
+          responseType: "text/event-stream",
+          outcome: "aborted",
+          sentAfter: 1,
+          response: { head, tail: head, total: head.length * times },
+        },
+      ),
+    ).usage;
+  expect(left(2)).toMatchObject({ source: "estimated", output: 600 });
+  // The line behind a gap may have lost its beginning, so one of the forty isn't read.
+  expect(left(20)).toMatchObject({ source: "estimated", output: 5850 });
+});
+
+test("what other models did within an answer has a price that isn't known here", () => {
+  const advised = capture(
+    {
+      model: "claude-haiku-4-5",
+      content: [],
+      usage: { input_tokens: 4, output_tokens: 5, iterations: [{ type: "message" }, { type: "advisor_message" }] },
+    },
+    { provider: "anthropic", dialect: "anthropic-messages", path: "/v1/messages" },
+  );
+  const exchange = read(advised);
+  expect(exchange).toMatchObject({ unpriced: true, usage: { input: 4, output: 5, total: 9, other_models: true } });
+  expect(exchange).not.toHaveProperty("cost");
 });
 
 test("a consumer that leaves before the first byte has used what it sent, once that went up", () => {

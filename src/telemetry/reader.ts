@@ -2,6 +2,7 @@ import type { Capture, KeptBytes } from "../domain/capture.ts";
 import type { BodyFacts, Exchange, ExchangeKind, Outcome } from "../domain/exchange.ts";
 import { sumUsage, type Usage } from "../domain/usage.ts";
 import type { Answer, Dialect, RequestFacts } from "../dialects/dialect.ts";
+import { isEventStream } from "../dialects/body-form.ts";
 import { openAnswer } from "../dialects/answer-reader.ts";
 import { estimateUsage } from "../dialects/estimate.ts";
 import { readRequest } from "../dialects/request-reader.ts";
@@ -142,7 +143,7 @@ function readEnding({ status, outcome, cause, message }: Capture, kind: Exchange
  * leaves before the first byte doesn't call back what was sent up.
  */
 function readUsage(
-  { request: sent, response, status, sentAfter }: Capture,
+  { request: sent, response, responseType, status, sentAfter }: Capture,
   kind: ExchangeKind,
   request: RequestFacts,
   answer: Answer,
@@ -150,10 +151,22 @@ function readUsage(
 ): Usage {
   const { usage, output } = answer;
   if (kind === "other" || outcome === "refused" || isError(status)) return usage ?? noUsage;
-  if (usage && (answer.complete !== false || outcome === "answered")) return usage;
+  if (usage && answer.complete !== false) return usage;
   const left = outcome === "aborted" && sentAfter !== undefined;
   if ((response.total === 0 && !left) || (answer.error && output === undefined)) return usage ?? noUsage;
-  return estimateUsage({ input: request.input, inputBytes: sent.total, output, told: usage }) ?? usage ?? noUsage;
+  // What is missing of a stream said as much as the rest; what is missing elsewhere is mostly a medium.
+  const outputTimes = isEventStream(responseType) ? timesKept(response) : 1;
+  return (
+    estimateUsage({ input: request.input, inputBytes: sent.total, output, outputTimes, told: usage }) ??
+    usage ??
+    noUsage
+  );
+}
+
+/** How many times as long the body was as what was kept of it. */
+function timesKept({ head, tail, total, passed = 0 }: KeptBytes): number {
+  const kept = head.length + (tail?.length ?? 0);
+  return kept === 0 ? 1 : Math.max(1, (total - passed) / kept);
 }
 
 /** A kept answer uses and costs nothing, whatever it says: that was used and paid when it was made. */
@@ -181,11 +194,7 @@ function readBodyFacts(
 }
 
 function isStream({ transport, responseType, path }: Capture): boolean {
-  return (
-    transport === "websocket" ||
-    (responseType?.startsWith("text/event-stream") ?? false) ||
-    path.endsWith(":streamGenerateContent")
-  );
+  return transport === "websocket" || isEventStream(responseType) || path.endsWith(":streamGenerateContent");
 }
 
 /** Microseconds are as fine as the clock is. */
