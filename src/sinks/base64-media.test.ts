@@ -12,6 +12,10 @@ test.each([
   ["OpenAI's input_audio", { type: "input_audio", input_audio: { data, format: "mp3" } }, "audio/mpeg"],
   ["Anthropic's source", { type: "image", source: { type: "base64", media_type: "image/webp", data } }, "image/webp"],
   ["Gemini's inlineData", { inlineData: { mimeType: "video/mp4; codecs=x", data } }, "video/mp4"],
+  ["OpenAI's file_data without a data URI", { file: { file_data: data, filename: "a.PDF" } }, "application/pdf"],
+  ["a file of the Responses API", { type: "input_file", file_data: data, filename: "a.pdf" }, "application/pdf"],
+  ["a sound of the Responses API", { type: "input_audio", audio: data, format: "wav" }, "audio/wav"],
+  ["an image of Gemini's interactions", { type: "image", mime_type: "image/png", data }, "image/png"],
   ["Gemini's inline_data", { inline_data: { mime_type: "image/jpeg", data } }, "image/jpeg"],
 ])("%s is found and replaced", (_, part, type) => {
   const input = { messages: [{ role: "user", content: [part] }] };
@@ -33,6 +37,8 @@ test.each([
   ["text that is no base64", { inlineData: { mimeType: "text/plain", data: "Hello, world!" } }],
   ["a tool's arguments", { arguments: { data: "aGVsbG8=", mimeType: "image/png", format: "mp3" } }],
   ["a data URI without base64", { url: "data:text/plain,hello" }],
+  ["a file that doesn't say what it is", { file: { file_data: data, filename: "a.bin" } }],
+  ["an image's reference", { type: "image", mime_type: "image/png", uri: "https://example.com/a.png" }],
   ["an unknown audio format", { input_audio: { data, format: "constructor" } }],
   ["nothing", undefined],
 ])("%s is left as it is", (_, value) => {

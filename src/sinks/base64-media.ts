@@ -24,7 +24,7 @@ export function findMedia(input: unknown): readonly Base64Media[] {
 
 /**
  * A copy of a request's input with text in place of its base64: data URIs wherever they stand, and the bare base64 of
- * OpenAI's `input_audio`, Anthropic's `source` and Gemini's `inlineData`.
+ * OpenAI's `input_audio` and `file_data`, Anthropic's `source` and Gemini's `inlineData` and `data`.
  */
 export function replaceMedia(input: unknown, replace: Replace): unknown {
   return walk(input, replace, deepest);
@@ -45,9 +45,13 @@ function walk(value: unknown, replace: Replace, depth: number): unknown {
   if (typeof value === "string") return replaceDataUris(value, replace);
   if (typeof value !== "object" || value === null || depth === 0) return value;
   if (Array.isArray(value)) return value.map((item) => walk(item, replace, depth - 1));
+  if ("type" in value && typeof value.type === "string") {
+    const replaced = replaceBare(byType.get(value.type), value, replace);
+    if (replaced) return replaced;
+  }
   const members = Object.entries(value).map(([name, member]) => [
     name,
-    replaceBare(name, member, replace) ?? walk(member, replace, depth - 1),
+    replaceBare(byName.get(name), member, replace) ?? walk(member, replace, depth - 1),
   ]);
   return Object.fromEntries(members);
 }
@@ -60,12 +64,34 @@ function replaceDataUris(text: string, replace: Replace): string {
   return text.replace(dataUri, (_, type: string, data: string) => replace({ type: type.toLowerCase(), data }));
 }
 
-/** How to read the type of base64 that stands in a member of this name, beside its `data`. */
-const bareTypes = new Map<string, (holder: Members) => string | undefined>([
-  ["input_audio", (holder) => audioTypes.get(String(holder["format"]).toLowerCase())],
-  ["source", (holder) => (holder["type"] === "base64" ? mimeType(holder["media_type"]) : undefined)],
-  ["inlineData", (holder) => mimeType(holder["mimeType"])],
-  ["inline_data", (holder) => mimeType(holder["mime_type"] ?? holder["mimeType"])],
+/** Where an object holds base64, and how its type is read. */
+type Bare = { readonly member: string; readonly typeOf: (holder: Members) => string | undefined };
+
+const audioType = (holder: Members) => audioTypes.get(String(holder["format"]).toLowerCase());
+const ownType = (holder: Members) => mimeType(holder["mime_type"] ?? holder["mimeType"]);
+/** Without a data URI its name says what a file is. https://platform.openai.com/docs/guides/pdf-files */
+const fileType = (holder: Members) => (/\.pdf$/i.test(String(holder["filename"])) ? "application/pdf" : undefined);
+
+/** Objects that hold base64, by the name of the member where they stand. */
+const byName = new Map<string, Bare>([
+  ["input_audio", { member: "data", typeOf: audioType }],
+  ["file", { member: "file_data", typeOf: fileType }],
+  [
+    "source",
+    {
+      member: "data",
+      typeOf: (holder) => (holder["type"] === "base64" ? mimeType(holder["media_type"]) : undefined),
+    },
+  ],
+  ["inlineData", { member: "data", typeOf: ownType }],
+  ["inline_data", { member: "data", typeOf: ownType }],
+]);
+
+/** And by their own `type`. https://ai.google.dev/gemini-api/docs/interactions */
+const byType = new Map<string, Bare>([
+  ...["image", "audio", "video", "document"].map((type) => [type, { member: "data", typeOf: ownType }] as const),
+  ["input_audio", { member: "audio", typeOf: audioType }],
+  ["input_file", { member: "file_data", typeOf: fileType }],
 ]);
 
 const audioTypes = new Map([
@@ -80,13 +106,12 @@ const audioTypes = new Map([
   ["pcm16", "audio/pcm"],
 ]);
 
-function replaceBare(name: string, holder: unknown, replace: Replace): Members | undefined {
-  const typeOf = bareTypes.get(name);
-  if (typeOf === undefined || !isMembers(holder)) return undefined;
-  const { data } = holder;
-  const type = typeOf(holder);
+function replaceBare(bare: Bare | undefined, holder: unknown, replace: Replace): Members | undefined {
+  if (bare === undefined || !isMembers(holder)) return undefined;
+  const data = holder[bare.member];
+  const type = bare.typeOf(holder);
   if (type === undefined || typeof data !== "string" || !/^[\w+/-][\w+/=\s-]*$/.test(data)) return undefined;
-  return { ...holder, data: replace({ type, data }) };
+  return { ...holder, [bare.member]: replace({ type, data }) };
 }
 
 function mimeType(value: unknown): string | undefined {
