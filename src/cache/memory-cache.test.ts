@@ -30,6 +30,20 @@ test("what was asked for least lately makes room, and what is larger than all of
   expect(cache.size()?.bytes).toBeLessThanOrEqual(10_000);
 });
 
+test("all that is kept of an answer counts: its path, what it varies by, and a stream's pieces", () => {
+  const sizeOf = (path: string, more: Partial<CacheEntry> = {}) => {
+    const cache = createMemoryCache({ maxBytes: 1_000_000, elapsed: () => 0 });
+    const key = { hash: "a", place: { provider: "openai", method: "GET", path } };
+    void cache.keep(key, { ...entry("text"), ...more }, 1000);
+    return cache.size()?.bytes ?? 0;
+  };
+  const least = sizeOf("/");
+  const thousand = Array.from({ length: 1000 }, () => 1);
+  expect(sizeOf(`/${"x".repeat(4000)}`) - least).toBe(4000);
+  expect(sizeOf("/", { vary: { "x-of": "x".repeat(4000) } }) - least).toBeGreaterThan(4000);
+  expect(sizeOf("/", { pieces: thousand, pauses: thousand }) - least).toBe(16_000);
+});
+
 test("an answer goes when its time is over, and its variants stay", () => {
   const clock = { now: 0 };
   const cache = createMemoryCache({ maxBytes: 100_000, elapsed: () => clock.now });
@@ -53,6 +67,7 @@ test("a packed answer varies by what its consumer can unpack, said or not", () =
   expect(readVariant({ "content-encoding": "gzip" }, request)).toEqual({ "accept-encoding": "gzip,br" });
   expect(readVariant({ vary: "X-B, x-a, x-b" }, request)).toEqual({ "x-a": null, "x-b": "1" });
   expect(readVariant({ vary: "x-b, *" }, request)).toBeUndefined();
+  expect(readVariant({ vary: "x-b" }, { "x-b": "x".repeat(5_000) })).toBeUndefined();
 });
 
 test("an entry is read as it was written, and what is none is nothing", () => {

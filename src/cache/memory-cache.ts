@@ -12,6 +12,7 @@ type Kept = { readonly entry: CacheEntry; readonly until: number };
 const mostVariants = 32;
 /** What an answer takes beside its bytes. */
 const overheadBytes = 1024;
+const numberBytes = 8;
 
 /** Creates a cache in this process's memory; what was asked for least lately makes room. `elapsed` is the monotonic clock. */
 export function createMemoryCache({
@@ -23,7 +24,8 @@ export function createMemoryCache({
 }): CacheStore {
   const shelves = new LRUCache<string, Shelf>({
     maxSize: maxBytes,
-    sizeCalculation: ({ variants }) => variants.reduce((total, { entry }) => total + sizeOf(entry), 0),
+    sizeCalculation: ({ place, variants }) =>
+      variants.reduce((total, { entry }) => total + sizeOf(entry), place.path.length),
   });
 
   return {
@@ -71,6 +73,7 @@ function countVariants(shelves: Iterable<Shelf>): number {
   return [...shelves].reduce((total, { variants }) => total + variants.length, 0);
 }
 
-function sizeOf({ headers, body }: CacheEntry): number {
-  return body.length + JSON.stringify(headers).length + overheadBytes;
+function sizeOf({ headers, body, vary, pieces = [], pauses = [] }: CacheEntry): number {
+  const texts = JSON.stringify(headers).length + JSON.stringify(vary).length;
+  return body.length + texts + numberBytes * (pieces.length + pauses.length) + overheadBytes;
 }

@@ -1,9 +1,13 @@
 import type { CacheEntry, HeaderValues } from "./cache.ts";
 
-/** What a request says in the headers that its answer varies by; `undefined` where it varies by what no header tells. */
+/** Characters of what is kept beside an answer to tell whose it is. */
+const longestVariant = 4_096;
+
+/** What a request says in the headers that its answer varies by; `undefined` where it varies by what no header tells, or by too much. */
 export function readVariant(answer: HeaderValues, request: HeaderValues): CacheEntry["vary"] | undefined {
   const names = readVaryNames(answer);
-  return names && readValues(names, request);
+  const values = names && readValues(names, request);
+  return JSON.stringify(values ?? {}).length > longestVariant ? undefined : values;
 }
 
 /** The headers that an answer varies by, lower case and sorted. An encoding was chosen for its consumer, said or not. */

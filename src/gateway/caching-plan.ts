@@ -75,6 +75,7 @@ function findPlan(
   if (control.has("no-store")) return pass("no-store");
   const special = Object.keys(headers).find((name) => partial.has(name));
   if (special !== undefined) return pass(special);
+  if (route.path.length + call.search.length > longestTarget) return pass("target");
   if (isRead ? !isEmpty(call) : call.body.kind === "stream") return pass("body");
   return {
     kind: "use",
@@ -89,6 +90,9 @@ function findPlan(
 
 /** Headers that ask for something else than the whole answer. */
 const partial: ReadonlySet<string> = new Set(["range", "if-range", "if-match", "if-unmodified-since", "upgrade"]);
+
+/** Characters of a path and its query, which are kept beside an answer. */
+const longestTarget = 4_096;
 
 function pass(detail: string): CachePlan {
   return { kind: "pass", forward: "bypass", detail };

@@ -260,6 +260,14 @@ test("requests that want no kept answer get none", async () => {
   expect([none.answer.status, none.answer.header("x-weir-error"), none.seen]).toEqual([504, "not_cached", []]);
 });
 
+test("what is asked for under a very long target is never kept", async () => {
+  const ask = (length: number) => () =>
+    stage().get(`${path()}?x=${"x".repeat(length)}`, { script: forAMinute, headers: [] });
+  const long = await ask(5_000)();
+  expect([long.answer.status, long.answer.header("cache-status")]).toEqual([200, "weir; fwd=bypass; detail=target"]);
+  expect(await wordsOf([ask(3_000)])).toEqual(["miss"]);
+});
+
 test("HEAD is answered from a GET, and part of an answer is never kept", async () => {
   const target = path();
   const { answer } = await stage().get(target, { script: forAMinute });
