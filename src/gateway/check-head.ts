@@ -1,5 +1,6 @@
 import { Refusal } from "../domain/refusal.ts";
 import type { HeaderValues } from "./arrival.ts";
+import { isHttpName } from "./http-name.ts";
 
 /** What the names and values of a head may add up to. Bytes. */
 const maxHeadBytes = 65_536;
@@ -22,8 +23,6 @@ export function checkHead(headers: HeaderValues): void {
 
 /** Sixteen bytes in base64 (RFC 6455, section 4.1). */
 const validKey = /^[+/\da-z]{22}==$/i;
-/** A token (RFC 9110, section 5.6.2). */
-const validName = /^[!#$%&'*+\-.^`|~\w]+$/;
 
 /** Refuses the opening of a WebSocket that is none (RFC 6455, section 4.2.1), or one of another version (section 4.4). */
 export function checkUpgrade(headers: HeaderValues): void {
@@ -48,5 +47,5 @@ function invalid(what: string): Refusal {
 
 function isListOfNames(offered: string): boolean {
   const names = offered.split(",").map((name) => name.trim());
-  return names.every((name) => validName.test(name)) && new Set(names).size === names.length;
+  return names.every(isHttpName) && new Set(names).size === names.length;
 }

@@ -57,3 +57,13 @@ test("an answer's headers come down, cookies apart, without the upstream's conne
   expect(down.getSetCookie()).toEqual(["a=1", "b=2"]);
   expect(readDownstreamHeaders(upstream, true).get("content-length")).toBe("5");
 });
+
+test("an answer comes down whatever its upstream says of the connection", () => {
+  for (const connection of ["keep-alive,", ", close", "foo bar", "@, x-hop", ",,"]) {
+    const down = readDownstreamHeaders(new Headers({ connection, "x-hop": "1", "retry-after": "7" }), false);
+    expect([connection, [...down.keys()]]).toEqual([
+      connection,
+      connection.includes("x-hop") ? ["retry-after"] : ["retry-after", "x-hop"],
+    ]);
+  }
+});

@@ -1,4 +1,5 @@
 import type { HeaderValues } from "./arrival.ts";
+import { isHttpName } from "./http-name.ts";
 
 /** Hop-by-hop (RFC 9110 section 7.6.1), what we set ourselves, and what tells of the consumer's network. */
 const notUp = new Set([
@@ -64,12 +65,9 @@ export function readDownstreamHeaders(headers: Headers, framed: boolean): Header
   return down;
 }
 
+/** The headers that `Connection` names as hop-by-hop, lower case. Empty elements are legal (RFC 9110 section 5.6.1.2), and what is no name names none. */
 function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {
   if (value === undefined || value === "keep-alive" || value === "close") return undefined;
-  return new Set(
-    value
-      .toLowerCase()
-      .split(",")
-      .map((name) => name.trim()),
-  );
+  const names = value.split(",").map((name) => name.trim().toLowerCase());
+  return new Set(names.filter(isHttpName));
 }
