@@ -5,6 +5,7 @@ import { Refusal } from "../domain/refusal.ts";
 import type { CompiledGlobs } from "../lib/glob.ts";
 import type { Call } from "./call.ts";
 import { createKey, readTenant } from "./caching-key.ts";
+import { isThinned } from "./headers.ts";
 
 /** What the cache may do for a call. */
 export type CachePlan =
@@ -75,6 +76,8 @@ function findPlan(
   if (control.has("no-store")) return pass("no-store");
   const special = Object.keys(headers).find((name) => partial.has(name));
   if (special !== undefined) return pass(special);
+  // Nothing could be kept under what it says it sent and what it did.
+  if (isThinned(headers)) return pass("connection");
   if (route.path.length + call.search.length > longestTarget) return pass("target");
   if (isRead ? !isEmpty(call) : call.body.kind === "stream") return pass("body");
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readDownstreamHeaders, readUpstreamHeaders } from "./headers.ts";
+import { isThinned, readDownstreamHeaders, readUpstreamHeaders } from "./headers.ts";
 
 test("what the consumer sends goes up, known or not", () => {
   const sent = {
@@ -34,6 +34,13 @@ test("hop-by-hop headers, ours, attribution and the network's stay here", () => 
     accept: "*/*",
   });
   expect(kept).toEqual({ accept: "*/*" });
+});
+
+test("a request is thinned where its connection names what would go up, and not by what never does", () => {
+  const thinned = (connection: string) => isThinned({ connection, te: "trailers", "openai-beta": "a" });
+  expect(["keep-alive, OpenAI-Beta", ", openai-beta"].map(thinned)).toEqual([true, true]);
+  for (const connection of ["keep-alive", "close", "Close, TE", "keep-alive, x-absent", "constructor", ""])
+    expect([connection, thinned(connection)]).toEqual([connection, false]);
 });
 
 test("an answer's headers come down, cookies apart, without the upstream's connection", () => {

@@ -47,6 +47,12 @@ export function readUpstreamHeaders(
   return up;
 }
 
+/** Whether `Connection` keeps headers here that would go up without it, so that the upstream answers another request than it seems. */
+export function isThinned(headers: HeaderValues): boolean {
+  const named = namedByConnection(headers["connection"]);
+  return named !== undefined && [...named].some((name) => Object.hasOwn(headers, name) && !notUp.has(name));
+}
+
 const none: ReadonlySet<string> = new Set();
 
 function hasPrefix(name: string): boolean {

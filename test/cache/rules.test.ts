@@ -191,6 +191,28 @@ test("who wishes something else by a header is given no answer that another proj
   expect(await wordsOf([ask(a), ask(b), ask(b, wish), ask(a, wish)])).toEqual(["miss", "hit", "miss", "hit"]);
 });
 
+test("who has headers taken out on the way up leaves nothing for others, and is given nothing", async () => {
+  const { a, b } = stage().tokens;
+  const script = answering([["vary", "accept-language"]]);
+  const wishes: readonly Header[] = [
+    ["openai-beta", "assistants=v2"],
+    ["accept-language", "de"],
+  ];
+  const ask = (token: string, headers: readonly Header[] = wishes) =>
+    stage().get("/v1/shared/thinned", { token, headers, script });
+  const thin: Header = ["connection", "keep-alive, accept-language, openai-beta"];
+  const thinned = await ask(a, [thin, ...wishes]);
+  expect([thinned.seen[0]?.header("openai-beta"), thinned.answer.header("cache-status")]).toEqual([
+    undefined,
+    "weir; fwd=bypass; detail=connection",
+  ]);
+  expect(await wordsOf([() => ask(b), () => ask(a), () => ask(a, [thin, ...wishes])])).toEqual([
+    "miss",
+    "hit",
+    "bypass",
+  ]);
+});
+
 test("an answer that varies is given for the headers that it was made for", async () => {
   const target = path();
   const script = answering([
