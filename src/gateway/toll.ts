@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Settlement } from "../domain/settlement.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { decode } from "../lib/decode.ts";
+import { boundUser } from "../limits/bound-user.ts";
 import type { Budgets, BudgetSubject, BudgetTicket } from "../limits/budgets.ts";
 import type { Estimate, Estimator } from "../limits/estimate.ts";
 import type { LimitSubject } from "../limits/find-demands.ts";
@@ -267,9 +268,9 @@ function countKnownBytes({ body, headers }: TollCall): number {
 }
 
 function userOf({ attribution, grant }: TollCall, note: RequestNote): string | undefined {
-  return (
-    unlessEmpty(attribution["x-user-id"]?.trim()) ?? unlessEmpty(note.user) ?? unlessEmpty(grant.pass?.token.userId)
-  );
+  const user =
+    unlessEmpty(attribution["x-user-id"]?.trim()) ?? unlessEmpty(note.user) ?? unlessEmpty(grant.pass?.token.userId);
+  return user === undefined ? undefined : boundUser(user);
 }
 
 function unlessEmpty(text: string | undefined): string | undefined {
