@@ -48,3 +48,20 @@ test("exchanges are counted by their labels, however they come together", async 
   ])
     expect(together).toContain(line);
 });
+
+test("only what an upstream has answered makes a model one of those that are told apart", async () => {
+  const of = (model: string, more: Partial<Exchange>) =>
+    exampleExchange({ provider: "openai", model, usage: usageOf(0, 0), ...more });
+  const invented = Array.from({ length: 260 }, (_, at) =>
+    of(`junk-${at}`, { status: 401, outcome: "refused", usage: { source: "none", total: 0 } }),
+  );
+  const told = await readCounters([
+    [...invented, of("gpt-4o", { status: 200 }), of("gpt-4o", { status: 429, outcome: "refused" })],
+  ]);
+  for (const line of [
+    'weir_requests_total{provider="openai",model="other",project="",status="401",outcome="refused"} 260',
+    'weir_requests_total{provider="openai",model="gpt-4o",project="",status="200",outcome="answered"} 1',
+    'weir_requests_total{provider="openai",model="gpt-4o",project="",status="429",outcome="refused"} 1',
+  ])
+    expect(told).toContain(line);
+});

@@ -67,7 +67,7 @@ export function createExchangeMetrics(registry: Registry): ExchangeMetrics {
   };
 
   function add(sums: Map<string, Sum>, exchange: Exchange): void {
-    const model = nameModel(exchange.model);
+    const model = nameModel(exchange);
     const { provider = "", project_id: project = "", status = "", outcome } = exchange;
     const key = `${provider}\n${model}\n${project}\n${status}\n${outcome}`;
     let sum = sums.get(key);
@@ -111,10 +111,16 @@ export function createExchangeMetrics(registry: Registry): ExchangeMetrics {
       chunkInterval.observe(labels, (exchange.duration_ms - exchange.first_byte_ms) / pauses / 1000);
   }
 
-  function nameModel(model = ""): string {
+  function nameModel(exchange: Exchange): string {
+    const { model = "" } = exchange;
     if (model === "" || models.has(model)) return model;
-    if (models.size >= maxModels || model.length > 100) return "other";
+    if (models.size >= maxModels || model.length > 100 || !isAnswered(exchange)) return "other";
     models.add(model);
     return model;
   }
+}
+
+/** Whether an upstream took the model's name for one: what is refused may name anything, and would take the names that are told apart. */
+function isAnswered({ status = 0, usage }: Exchange): boolean {
+  return (status >= 200 && status < 300) || usage.source === "provider";
 }
