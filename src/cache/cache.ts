@@ -41,10 +41,10 @@ export type Purge =
   | { readonly kind: "project"; readonly project: string }
   | { readonly kind: "all" };
 
-/** What was found: an answer, nothing, or nobody to ask. */
+/** What was found: an answer, nothing, or nobody to ask. `epoch` is another one as soon as anything is purged, or the key forgotten. */
 export type Found =
-  | { readonly kind: "entry"; readonly entry: CacheEntry }
-  | { readonly kind: "none" }
+  | { readonly kind: "entry"; readonly entry: CacheEntry; readonly epoch: string }
+  | { readonly kind: "none"; readonly epoch: string }
   | { readonly kind: "away" };
 
 /** How much is kept, where that is known. */
@@ -53,8 +53,8 @@ export type CacheSize = { readonly entries: number; readonly bytes: number };
 /** Keeps answers. None of it throws; what can't be kept is not kept. */
 export type CacheStore = {
   readonly find: (key: EntryKey, headers: HeaderValues) => Found | Promise<Found>;
-  /** Whether it is kept now. */
-  readonly keep: (key: EntryKey, entry: CacheEntry, lifetimeMs: number) => boolean | Promise<boolean>;
+  /** Whether it is kept now. It isn't where `epoch` is over, in which it was looked for before it was asked for. */
+  readonly keep: (key: EntryKey, entry: CacheEntry, lifetimeMs: number, epoch: string) => boolean | Promise<boolean>;
   readonly forget: (key: EntryKey) => void;
   /** How many answers were forgotten; throws where that can't be known. */
   readonly purge: (what: Purge) => Promise<number>;
@@ -64,5 +64,9 @@ export type CacheStore = {
   readonly close: () => void;
 };
 
-export const foundNone: Found = { kind: "none" };
 export const foundAway: Found = { kind: "away" };
+
+/** Which of 4096 parts of all keys this one is in: what was forgotten is counted by parts, since counts of each key would add up. */
+export function partOf({ hash }: EntryKey): string {
+  return hash.slice(0, 3);
+}

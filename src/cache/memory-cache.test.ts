@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { CacheEntry, EntryKey } from "./cache.ts";
+import type { CacheEntry, CacheStore, EntryKey } from "./cache.ts";
 import { readEntry, writeEntry } from "./entry-bytes.ts";
 import { createMemoryCache } from "./memory-cache.ts";
 import { isPurged } from "./purge.ts";
@@ -14,19 +14,26 @@ const entry = (text: string, vary: CacheEntry["vary"] = {}): CacheEntry => ({
   spliced: false,
   receivedAt: 1,
 });
+const epochOf = (cache: CacheStore, key: EntryKey) => {
+  const found = cache.find(key, {});
+  return "epoch" in found ? found.epoch : "";
+};
+/** As one keeps what was just asked for. */
+const keep = (cache: CacheStore, key: EntryKey, kept: CacheEntry, lifetimeMs: number) =>
+  cache.keep(key, kept, lifetimeMs, epochOf(cache, key));
 
 test("what was asked for least lately makes room, and what is larger than all of it is not kept", () => {
   const cache = createMemoryCache({ maxBytes: 10_000, elapsed: () => 0 });
   const text = "x".repeat(3_000);
-  for (const hash of ["a", "b"]) expect(cache.keep(keyOf(hash), entry(text), 1000)).toBe(true);
+  for (const hash of ["a", "b"]) expect(keep(cache, keyOf(hash), entry(text), 1000)).toBe(true);
   void cache.find(keyOf("a"), {});
-  void cache.keep(keyOf("c"), entry(text), 1000);
+  void keep(cache, keyOf("c"), entry(text), 1000);
   expect(["a", "b", "c"].map((hash) => cache.find(keyOf(hash), {}))).toMatchObject([
     { kind: "entry" },
     { kind: "none" },
     { kind: "entry" },
   ]);
-  expect(cache.keep(keyOf("d"), entry("x".repeat(20_000)), 1000)).toBe(false);
+  expect(keep(cache, keyOf("d"), entry("x".repeat(20_000)), 1000)).toBe(false);
   expect(cache.size()?.bytes).toBeLessThanOrEqual(10_000);
 });
 
@@ -34,7 +41,7 @@ test("all that is kept of an answer counts: its path, what it varies by, and a s
   const sizeOf = (path: string, more: Partial<CacheEntry> = {}) => {
     const cache = createMemoryCache({ maxBytes: 1_000_000, elapsed: () => 0 });
     const key = { hash: "a", place: { provider: "openai", method: "GET", path } };
-    void cache.keep(key, { ...entry("text"), ...more }, 1000);
+    void keep(cache, key, { ...entry("text"), ...more }, 1000);
     return cache.size()?.bytes ?? 0;
   };
   const least = sizeOf("/");
@@ -47,19 +54,34 @@ test("all that is kept of an answer counts: its path, what it varies by, and a s
 test("an answer goes when its time is over, and its variants stay", () => {
   const clock = { now: 0 };
   const cache = createMemoryCache({ maxBytes: 100_000, elapsed: () => clock.now });
-  void cache.keep(keyOf("a"), entry("de", { "accept-language": "de" }), 1000);
-  void cache.keep(keyOf("a"), entry("none", { "accept-language": null }), 5000);
+  void keep(cache, keyOf("a"), entry("de", { "accept-language": "de" }), 1000);
+  void keep(cache, keyOf("a"), entry("none", { "accept-language": null }), 5000);
   clock.now = 2000;
-  expect(cache.find(keyOf("a"), { "accept-language": "de" })).toEqual({ kind: "none" });
+  expect(cache.find(keyOf("a"), { "accept-language": "de" })).toMatchObject({ kind: "none" });
   expect(cache.find(keyOf("a"), {})).toMatchObject({ kind: "entry", entry: { vary: { "accept-language": null } } });
   expect(cache.size()?.entries).toBe(1);
 });
 
 test("variants are bounded", () => {
   const cache = createMemoryCache({ maxBytes: 1_000_000, elapsed: () => 0 });
-  for (let index = 0; index < 100; index += 1) void cache.keep(keyOf("a"), entry("x", { "x-of": String(index) }), 1000);
+  for (let index = 0; index < 100; index += 1)
+    void keep(cache, keyOf("a"), entry("x", { "x-of": String(index) }), 1000);
   expect(cache.size()?.entries).toBe(32);
   expect(cache.find(keyOf("a"), { "x-of": "99" })).toMatchObject({ kind: "entry" });
+});
+
+test("what was looked for before it was purged or forgotten isn't kept after that, and what was asked for later is", async () => {
+  const cache = createMemoryCache({ maxBytes: 100_000, elapsed: () => 0 });
+  const [one, other] = [keyOf("a"), keyOf("b")];
+  const before = epochOf(cache, one);
+  const ofOther = epochOf(cache, other);
+  cache.forget(one);
+  expect(cache.keep(one, entry("old"), 1000, before)).toBe(false);
+  expect(cache.keep(other, entry("text"), 1000, ofOther)).toBe(true);
+  const later = epochOf(cache, one);
+  await cache.purge({ kind: "all" });
+  expect(cache.keep(one, entry("old"), 1000, later)).toBe(false);
+  expect(keep(cache, one, entry("new"), 1000)).toBe(true);
 });
 
 test("a packed answer varies by what its consumer can unpack, said or not", () => {

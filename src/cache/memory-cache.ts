@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { type CacheEntry, type CacheStore, type EntryPlace, foundNone } from "./cache.ts";
+import { type CacheEntry, type CacheStore, type EntryKey, type EntryPlace, partOf } from "./cache.ts";
 import { isPurged } from "./purge.ts";
 import { matchesVariant } from "./vary.ts";
 
@@ -28,16 +28,24 @@ export function createMemoryCache({
       variants.reduce((total, { entry }) => total + sizeOf(entry), place.path.length),
   });
 
+  let purges = 0;
+  /** How often a key of each part was forgotten. */
+  const forgotten = new Map<string, number>();
+
   return {
-    find({ hash }, headers) {
+    find(key, headers) {
+      const { hash } = key;
+      const epoch = epochOf(key);
       const shelf = shelves.get(hash);
       const found = shelf?.variants.findLast(({ entry }) => matchesVariant(entry, headers));
-      if (!found) return foundNone;
-      if (found.until > elapsed()) return { kind: "entry", entry: found.entry };
+      if (!found) return { kind: "none", epoch };
+      if (found.until > elapsed()) return { kind: "entry", entry: found.entry, epoch };
       drop(hash, found);
-      return foundNone;
+      return { kind: "none", epoch };
     },
-    keep({ hash, place }, entry, lifetimeMs) {
+    keep(key, entry, lifetimeMs, epoch) {
+      if (epoch !== epochOf(key)) return false;
+      const { hash, place } = key;
       const now = elapsed();
       const others = (shelves.peek(hash)?.variants ?? []).filter(
         (kept) => kept.until > now && !isSameVariant(kept.entry, entry),
@@ -46,8 +54,12 @@ export function createMemoryCache({
       shelves.set(hash, { place, variants });
       return shelves.has(hash);
     },
-    forget: ({ hash }) => void shelves.delete(hash),
+    forget(key) {
+      forgotten.set(partOf(key), (forgotten.get(partOf(key)) ?? 0) + 1);
+      shelves.delete(key.hash);
+    },
     purge(what) {
+      purges += 1;
       const concerned = [...shelves].filter(([, { place }]) => isPurged(what, place));
       for (const [hash] of concerned) shelves.delete(hash);
       return Promise.resolve(countVariants(concerned.map(([, shelf]) => shelf)));
@@ -56,6 +68,10 @@ export function createMemoryCache({
     redisState: () => undefined,
     close: () => shelves.clear(),
   };
+
+  function epochOf(key: EntryKey): string {
+    return `${purges} ${forgotten.get(partOf(key)) ?? 0}`;
+  }
 
   function drop(hash: string, gone: Kept): void {
     const shelf = shelves.peek(hash);

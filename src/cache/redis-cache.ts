@@ -5,9 +5,9 @@ import {
   type EntryKey,
   type EntryPlace,
   foundAway,
-  foundNone,
   type Found,
   type HeaderValues,
+  partOf,
   type Purge,
 } from "./cache.ts";
 import { readEntry, writeEntry } from "./entry-bytes.ts";
@@ -36,8 +36,14 @@ const scanCount = "1000";
 const varyField = "vary";
 const plainField = "=";
 
-/** Puts an answer beside its variants. One that doesn't vary takes the place of all, and so does one too many. */
+/** What counts how often anything was purged, and a key of each part forgotten. */
+const epochsName = "epochs";
+const purgesField = "all";
+
+/** Puts an answer beside its variants, unless its epoch is over. One that doesn't vary takes the place of all, and so does one too many. */
 const keepScript = `
+local epoch = redis.call('HMGET', KEYS[2], '${purgesField}', ARGV[6])
+if (epoch[1] or '') .. ' ' .. (epoch[2] or '') ~= ARGV[7] then return 0 end
 if ARGV[1] == '' or redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then redis.call('UNLINK', KEYS[1]) end
 redis.call('HSET', KEYS[1], '${varyField}', ARGV[1], ARGV[2], ARGV[3])
 return redis.call('PEXPIRE', KEYS[1], ARGV[4])`;
@@ -62,23 +68,27 @@ export function createRedisCache({ url, prefix, elapsed, onTrouble }: RedisCache
 
   return {
     find: async (key, headers) => (await breaker.run(() => find(key, headers))) ?? foundAway,
-    async keep(key, entry, lifetimeMs) {
+    async keep(key, entry, lifetimeMs, epoch) {
       if (breaker.isOpen()) return false;
       const args = [Object.keys(entry.vary).join(","), fieldOf(entry.vary), writeEntry(entry)];
       const numbers = [Math.ceil(lifetimeMs), mostVariants].map(String);
+      const names = [nameOf(prefix, key), prefix + epochsName];
       try {
-        await redis.send(["EVAL", keepScript, "1", nameOf(prefix, key), ...args, ...numbers]);
-        return true;
+        const kept = await redis.send(["EVAL", keepScript, "2", ...names, ...args, ...numbers, partOf(key), epoch]);
+        return kept === 1;
       } catch (error) {
         breaker.trip(error);
         return false;
       }
     },
     forget(key) {
-      if (!breaker.isOpen()) redis.send(["UNLINK", nameOf(prefix, key)]).catch(breaker.trip);
+      if (breaker.isOpen()) return;
+      const both = [redis.send(countUp(partOf(key))), redis.send(["UNLINK", nameOf(prefix, key)])];
+      Promise.all(both).catch(breaker.trip);
     },
     async purge(what) {
       const until = elapsed() + purgeWithinMs;
+      await redis.send(countUp(purgesField), { limitMs: purgeWithinMs });
       let deleted = 0;
       let cursor = "0";
       do {
@@ -100,12 +110,24 @@ export function createRedisCache({ url, prefix, elapsed, onTrouble }: RedisCache
 
   async function find(key: EntryKey, headers: HeaderValues): Promise<Found> {
     const name = nameOf(prefix, key);
-    const reply = await redis.send(["HMGET", name, varyField, plainField], { bytes: true });
+    const lookUp = redis.send(["HMGET", name, varyField, plainField], { bytes: true });
+    const [epoch, reply] = await Promise.all([readEpoch(key), lookUp]);
     const [vary, plain] = Array.isArray(reply) ? reply.map(toBytes) : [];
     const names = vary?.toString() ?? "";
     const bytes = names === "" ? plain : await findVariant(name, names, headers);
     const entry = bytes && readEntry(bytes);
-    return entry ? { kind: "entry", entry } : foundNone;
+    return entry ? { kind: "entry", entry, epoch } : { kind: "none", epoch };
+  }
+
+  /** As the script that keeps writes it. */
+  async function readEpoch(key: EntryKey): Promise<string> {
+    const reply = await redis.send(["HMGET", prefix + epochsName, purgesField, partOf(key)]);
+    const counts: readonly unknown[] = Array.isArray(reply) ? reply : [];
+    return counts.map((count) => (typeof count === "string" ? count : "")).join(" ");
+  }
+
+  function countUp(field: string): readonly string[] {
+    return ["HINCRBY", prefix + epochsName, field, "1"];
   }
 
   async function findVariant(name: string, names: string, headers: HeaderValues): Promise<Buffer | undefined> {

@@ -72,6 +72,7 @@ export function createCaching(parts: CachingParts): Caching {
     let stale: Judged | undefined;
     let flight: Flight | undefined;
     let away = false;
+    let epoch = "";
     return { find, send, fail };
 
     async function find(): Promise<Response | undefined> {
@@ -82,13 +83,17 @@ export function createCaching(parts: CachingParts): Caching {
     }
 
     async function look(use: UsePlan, found: Found): Promise<Response | undefined> {
-      away = found.kind === "away";
-      if (away) return undefined;
+      if (found.kind === "away") {
+        away = true;
+        return undefined;
+      }
+      ({ epoch } = found);
       const known = found.kind === "entry" ? judgeFor(found.entry) : undefined;
       if (known?.verdict.kind === "fresh") return give(use, known);
       stale = known;
       if (!settings.singleFlight || !use.patient || use.onlyIfCached) return undefined;
-      const joined = flights.join(use.key.hash);
+      // What was asked for before a purge isn't for who asks after it.
+      const joined = flights.join(`${use.key.hash} ${epoch}`);
       if (!(joined instanceof Promise)) {
         flight = joined;
         return undefined;
@@ -159,7 +164,7 @@ export function createCaching(parts: CachingParts): Caching {
       now: number,
     ): Promise<Response> {
       const renewed = refresh(entry, readKeptHeaders(answer.headers, now), now);
-      const stored = keep(use, renewed, now);
+      const stored = keep(use, renewed, now, epoch);
       flight?.land(stored ? renewed : undefined);
       counts.misses += 1;
       const isKnown = isKnownTo(call.headers, renewed);
@@ -219,7 +224,7 @@ export function createCaching(parts: CachingParts): Caching {
       const bytes = body.kind === "whole" ? body.bytes.slice() : nothing;
       const entry = { ...draft, body: bytes };
       if (use.key.place.method === "POST" && !isSound(call, entry)) return { detail: "error" };
-      const stored = keep(use, entry, now);
+      const stored = keep(use, entry, now, epoch);
       flight?.land(stored ? entry : undefined);
       return { stored };
     }
@@ -238,7 +243,7 @@ export function createCaching(parts: CachingParts): Caching {
       const entry = streamed ? { ...draft, body, pieces, pauses } : { ...draft, body };
       const isModel = streamed || use.key.place.method === "POST";
       if (isModel && !isSound(call, entry)) return undefined;
-      return keep(use, entry, clock.now()) ? entry : undefined;
+      return keep(use, entry, clock.now(), epoch) ? entry : undefined;
     }
 
     async function passBy(
@@ -265,10 +270,10 @@ export function createCaching(parts: CachingParts): Caching {
   };
 
   /** Whether it is kept, as far as that is known at once. */
-  function keep({ key, shared }: UsePlan, entry: CacheEntry, now: number): boolean {
+  function keep({ key, shared }: UsePlan, entry: CacheEntry, now: number, epoch: string): boolean {
     const lifetime = findLifetime(entry, shared, now);
     if (lifetime === undefined || entry.body.length > settings.maxObjectBytes) return false;
-    const kept = store.keep(key, entry, lifetime);
+    const kept = store.keep(key, entry, lifetime, epoch);
     const count = (done: boolean) => {
       if (done) counts.stored += 1;
     };

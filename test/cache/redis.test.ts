@@ -3,7 +3,7 @@ import { expectStatus } from "../control/control.ts";
 import { needs } from "../needs.ts";
 import { findRedis, startRedis, whatRedisNeeds } from "../redis.ts";
 import { waitFor } from "../weir.ts";
-import { answering, forAMinute, openStage, waitForHit, wordOf } from "./stage.ts";
+import { answering, forAMinute, holdBack, openStage, waitForHit, wordOf } from "./stage.ts";
 
 const test = needs(whatRedisNeeds, findRedis());
 const inRedis = (url: string) => ({ HTTP_CACHE_BACKEND: "redis", REDIS_CACHE_URL: url });
@@ -40,6 +40,29 @@ test("processes share what Redis keeps, by what it varies by, and forget it toge
   await waitFor(async () => wordOf(await ask("/v1/models/c", 1)) === "miss" || undefined, "It was never forgotten");
   await waitForHit(() => ask("/v1/models/c", 1));
   expect(await purge({ all: true })).toEqual({ deleted: 1 });
+}, 60_000);
+
+test("what was asked for before another process purged or forgot it isn't kept", async () => {
+  await using redis = await startRedis();
+  await using stage = await openStage({ processes: 2, env: inRedis(redis.url) });
+  const { control } = stage;
+  for (const during of [
+    () => control.manage("POST", "/manage/cache/purge", { all: true }, { process: 1 }),
+    (target: string) => stage.get(target, { method: "DELETE", process: 1 }),
+  ]) {
+    const target = `/v1/models/${crypto.randomUUID()}`;
+    const { script, asked, letGo } = holdBack(forAMinute);
+    const old = stage.get(target, { process: 0, script });
+    await asked;
+    await during(target);
+    // It is forgotten behind the answer's back.
+    await Bun.sleep(100);
+    letGo();
+    await old;
+    await Bun.sleep(100);
+    expect(wordOf(await stage.get(target, { process: 0, script: forAMinute }))).toBe("miss");
+    await waitForHit(() => stage.get(target, { process: 1, script: forAMinute }));
+  }
 }, 60_000);
 
 test("a Redis that hangs or is gone costs one call a moment and no other anything, and is used again once it is back", async () => {

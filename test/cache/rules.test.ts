@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { expectStatus } from "../control/control.ts";
 import { waitFor } from "../weir.ts";
 import type { Header, Script } from "../wire/upstream.ts";
-import { answering, type CacheStage, forAMinute, openStage, optIn, wordOf, wordsOf } from "./stage.ts";
+import { answering, type CacheStage, forAMinute, holdBack, openStage, optIn, wordOf, wordsOf } from "./stage.ts";
 
 const opened: CacheStage[] = [];
 const stage = () => {
@@ -390,6 +390,26 @@ test("what was kept is forgotten by URL, prefix and project, or all of it", asyn
     expect((await control.manage("POST", "/manage/cache/purge", wrong)).status).toBe(400);
   const audit = await control.manage("GET", "/manage/audit?action=cache.purge&limit=1");
   expect(audit.text).toContain('"deleted":4');
+});
+
+test("what was asked for before a purge, or before a method that changes something, isn't kept after it", async () => {
+  const { control } = stage();
+  for (const during of [
+    () => control.manage("POST", "/manage/cache/purge", { all: true }),
+    (target: string) => stage().get(target, { method: "DELETE" }),
+  ]) {
+    const target = path();
+    const { script, asked, letGo } = holdBack(forAMinute);
+    const old = stage().get(target, { script });
+    await asked;
+    await during(target);
+    // Who asks now doesn't wait for what was asked for before.
+    const ask = () => stage().get(target, { script: forAMinute });
+    expect(wordOf(await ask())).toBe("miss");
+    letGo();
+    const next = await ask();
+    expect([wordOf(next), next.answer.text === (await old).answer.text]).toEqual(["hit", false]);
+  }
 });
 
 test("a hit is an exchange of its own that costs nothing and tells what it saved", async () => {

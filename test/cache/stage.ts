@@ -47,6 +47,17 @@ export function answering(headers: readonly Header[], status = "200 OK", body?: 
 export const forAMinute = answering([["cache-control", "public, max-age=60"]]);
 export const optIn: Header = ["cache-control", "public, max-age=60"];
 
+/** Answers like another, but not before it is let go; tells when it was asked. */
+export function holdBack(script: Script) {
+  const [asked, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const held: Script = async (seen) => {
+    asked.resolve();
+    await released.promise;
+    await script(seen);
+  };
+  return { script: held, asked: asked.promise, letGo: released.resolve };
+}
+
 /** The cache's word on an answer. */
 export function wordOf({ answer }: { readonly answer: Answer }): string | undefined {
   return answer.header("x-weir-cache");
