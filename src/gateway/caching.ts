@@ -24,7 +24,7 @@ import { type CacheTold, isOutage, tellCache } from "./caching-told.ts";
 import type { Answer, Forward } from "./forward.ts";
 import type { Respond } from "./respond.ts";
 import type { Pass } from "./token-book.ts";
-import { isUpstreams } from "./upstream-failure.ts";
+import { isUnreached, isUpstreams } from "./upstream-failure.ts";
 import type { UpstreamHead } from "./upstream-request.ts";
 
 /** One call's way past the cache. */
@@ -51,6 +51,8 @@ export type CachingParts = {
   readonly respond: Respond;
   /** Counts an answer that its token was given from the cache. */
   readonly countHit: (pass: Pass) => void;
+  /** Takes back a request of its token's life; never rejects. */
+  readonly giveBack: (pass: Pass) => Promise<void>;
   /** How long an equal request is waited for. Milliseconds. */
   readonly patienceMs: number;
 };
@@ -261,10 +263,15 @@ export function createCaching(parts: CachingParts): Caching {
     function fail(error: unknown): Response | Promise<Response> | undefined {
       flight?.land();
       if (plan.kind === "pass" || !stale || !isUpstreams(error)) return undefined;
-      return isStandIn(stale.entry, arrived.headers, stale.verdict) ? standIn(plan, stale, error.code) : undefined;
+      return isStandIn(stale.entry, arrived.headers, stale.verdict)
+        ? standIn(plan, stale, error.code, isUnreached(error))
+        : undefined;
     }
 
-    function standIn(use: UsePlan, judged: Judged, detail: string): Promise<Response> {
+    /** A kept answer takes nothing of a token's life, though an upstream was asked. What reached none is given back by who sent it. */
+    async function standIn(use: UsePlan, judged: Judged, detail: string, unreached = false): Promise<Response> {
+      const { pass } = arrived.grant;
+      if (pass && !unreached) await parts.giveBack(pass);
       return give(use, judged, `stale-if-error-${detail.replaceAll("_", "-")}`);
     }
   };

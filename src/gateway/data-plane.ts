@@ -136,6 +136,7 @@ export async function createDataPlane(
         forward,
         respond,
         countHit: tokens.countHit,
+        giveBack: tokens.giveBack,
         patienceMs: settings.proxyTimeoutMs || longestWaitMs,
       }),
     onBegin,

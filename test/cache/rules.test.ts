@@ -338,6 +338,20 @@ test("an answer that is stale stands in for an upstream that fails, where its co
   expect([broken.answer.status, broken.answer.text]).toEqual([200, first.answer.text]);
 });
 
+test("an answer that stands in takes none of its token's requests", async () => {
+  const target = path();
+  const { id, token } = await stage().control.createToken(stage().projects.a, { max_requests: 2 });
+  const allowed: Header = ["cache-control", "stale-if-error=60"];
+  const ask = (script: Script) => stage().get(target, { token, script, headers: [allowed] });
+  const failing = answering([], "503 Service Unavailable");
+  await ask(withEtag("max-age=0"));
+  for (const script of [failing, failing, (seen: Parameters<Script>[0]) => seen.reset()])
+    expect((await ask(script)).answer.status).toBe(200);
+  expect((await stage().control.findToken(id)).request_count).toBe(1);
+  expect((await ask(withEtag("max-age=0"))).answer.status).toBe(200);
+  expect((await ask(failing)).answer.header("x-weir-error")).toBe("quota_exceeded");
+});
+
 test("a project that wants no cache has none, and one that wants its POSTs kept has them", async () => {
   const { control } = stage();
   const mint = async (cache: unknown) =>
