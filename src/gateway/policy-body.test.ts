@@ -67,6 +67,19 @@ const codeOf = (rules: Rules, request: Request) => refusal(rules, request)?.code
 const models = (...patterns: readonly string[]): Rules => ({ policies: [{ paramWhitelist: { model: patterns } }] });
 const whitelist = models("gpt-4o", "gpt-4.1-*");
 
+test("a query that may put another body in the place of the one that is checked is refused", () => {
+  const body = '{"model":"gpt-4o"}';
+  for (const name of ["$req", "%24REQ", "$ct", "$httpHeaders"]) {
+    const line = `POST /v1/chat/completions?${name}=x`;
+    expect([name, codeOf(whitelist, { line, body })]).toEqual([name, "param_not_allowed"]);
+    expect(refusal({ allowedModels: ["gpt-4o"] }, { line, body })).toMatchObject({
+      code: "model_not_allowed",
+      message: expect.stringContaining("Leave them out"),
+    });
+  }
+  expect(codeOf(whitelist, { line: "POST /v1/chat/completions?ct=x&req=x", body })).toBeUndefined();
+});
+
 /** Bodies, and why they are refused. */
 const bodies: readonly (readonly [body: string | Buffer, code: Refusal["code"] | undefined])[] = [
   ['{"model":"gpt-4o"}', undefined],

@@ -102,6 +102,8 @@ const unsure: Readonly<Record<Unsure, string>> = {
   unreadable:
     "is checked here, and this request can't be read for sure. Send plain JSON in UTF-8, or a form, with each name once.",
   excessive: `is checked here, and this request has more than can be looked at: over ${mostParameters} parameters or ${mostValues} values, or a name of over ${longestName} characters. Send fewer and shorter ones.`,
+  replaceable:
+    "is checked here, and $req, $ct or $httpHeaders in this request's query may put another body in the place of its own. Leave them out.",
 };
 
 function refuse({ name, code }: Check, what: string): Refusal {
@@ -139,11 +141,15 @@ function worksWithModel({ method, route: { dialect, path, written } }: CheckedTa
   return hidesModel.test(path) || /%|;|\/\//.test(written);
 }
 
+/** By these Google's servers take a body, its type and other headers from the query (https://cloud.google.com/apis/docs/system-parameters); folded. */
+const replacing: ReadonlySet<string> = new Set(["$req", "$ct", "$httpheaders"]);
+
 /** The query's parameters, and the model of the path. */
 function readTarget({ method, search, route }: CheckedTarget): readonly Parameter[] | Unsure {
   const segments = readSegments(route.written);
   if (segments === undefined) return "unreadable";
   const query = search === "" ? [] : readQueryParameters(search);
+  if (query.some(({ key }) => replacing.has(key))) return "replaceable";
   // OpenAI's names of tuned models have colons in them, and are only read and deleted by path.
   const named = method === "POST" || route.provider.family === "gemini" || /\/deployments\//i.test(route.written);
   const model = named ? findPathModel(segments) : undefined;

@@ -15,8 +15,8 @@ export type Parameter = {
   readonly readText: () => string | undefined;
 };
 
-/** Why nobody can be sure of the parameters: they can't be read, or be read in one way only; or there is too much to look at. */
-export type Unsure = "unreadable" | "excessive";
+/** Why nobody can be sure of the parameters: they can't be read, or be read in one way only; there is too much to look at; or others may take their place. */
+export type Unsure = "unreadable" | "excessive" | "replaceable";
 
 /** Names are compared without case and underscores, and up to a NUL, since some servers read them so. */
 export function foldName(name: string): string {

@@ -6,14 +6,19 @@ import { compileGlobs } from "../lib/glob.ts";
 import type { HeaderValues } from "./arrival.ts";
 import { checkPolicyHead, compilePolicy, findRules } from "./policy.ts";
 
-type Head = { readonly method?: string; readonly path?: string; readonly headers?: HeaderValues };
+type Head = {
+  readonly method?: string;
+  readonly path?: string;
+  readonly search?: string;
+  readonly headers?: HeaderValues;
+};
 
 /** Why the policies refuse a head; `undefined` where it passes. */
 function refusal(policies: readonly Policy[], head: Head): Refusal | undefined {
-  const { method = "POST", path = "/v1/models", headers = {} } = head;
+  const { method = "POST", path = "/v1/models", search = "", headers = {} } = head;
   const compiled = policies.map(compilePolicy).filter((policy) => policy !== undefined);
   try {
-    checkPolicyHead({ policies: compiled, needBody: false }, { method, headers }, path);
+    checkPolicyHead({ policies: compiled, needBody: false }, { method, headers, search }, path);
     return undefined;
   } catch (error) {
     if (error instanceof Refusal) return error;
@@ -67,6 +72,22 @@ test("a method that stands in a header counts as well", () => {
     expect(codeOf(policy, { headers: { [name]: " get " } })).toBeUndefined();
     expect(codeOf({}, { headers: { [name]: "DELETE" } })).toBeUndefined();
   }
+});
+
+test("a method that stands in the query counts as well, and headers that stand there may be one", () => {
+  const policy = { allowedMethods: ["GET", "POST"] };
+  for (const search of [
+    "?$httpMethod=DELETE",
+    "?a=1&%24httpMethod=delete",
+    "?$HTTPMETHOD=GET&$httpMethod=PATCH",
+    "?_method=DELETE",
+    "?$httpHeaders=X-HTTP-Method-Override:DELETE",
+  ]) {
+    expect([search, codeOf(policy, { search })]).toEqual([search, "method_not_allowed"]);
+    expect(codeOf({ allowedEndpoints: ["/v1/models"] }, { search })).toBeUndefined();
+  }
+  for (const search of ["?%24httpMethod=get", "?_method=POST", "?method=DELETE", "?q=$httpMethod", "?%zz"])
+    expect([search, codeOf(policy, { search })]).toEqual([search, undefined]);
 });
 
 const policy: Policy = { allowedEndpoints: ["/v1/models", "/v1/chat/completions/"] };

@@ -62,7 +62,7 @@ export function findRules(
 }
 
 /** What of a head the rules are about. */
-type Head = Pick<Arrival, "method" | "headers">;
+type Head = Pick<Arrival, "method" | "headers" | "search">;
 
 /** Checks a call's method, origin and headers, and its path as the provider knows it; throws a `Refusal`. */
 export function checkPolicyHead({ policies }: CallRules, head: Head, path: string): void {
@@ -77,11 +77,20 @@ export function checkPolicyHead({ policies }: CallRules, head: Head, path: strin
 /** Headers by which some servers, Google's too, take a request for one of another method. */
 const overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
 
-function checkMethod({ methods }: CompiledPolicy, { method, headers }: Head): void {
+/** Parameters of a query that do the same (https://cloud.google.com/apis/docs/system-parameters); the last brings headers. */
+const queryOverrides: ReadonlySet<string> = new Set(["$httpmethod", "_method", "$httpheaders"]);
+
+function checkMethod({ methods }: CompiledPolicy, { method, headers, search }: Head): void {
   if (!methods) return;
   const meant = overrides.flatMap((name) => headers[name] ?? []);
-  if ([method, ...meant].every((one) => methods.has(one.trim().toUpperCase()))) return;
+  const inQuery = search === "" ? [] : readQueryOverrides(search);
+  if ([method, ...meant, ...inQuery].every((one) => methods.has(one.trim().toUpperCase()))) return;
   throw new Refusal("method_not_allowed", { headers: { allow: [...methods].join(", ") } });
+}
+
+function readQueryOverrides(search: string): readonly string[] {
+  const pairs = [...new URLSearchParams(search)];
+  return pairs.filter(([name]) => queryOverrides.has(name.toLowerCase())).map(([, value]) => value);
 }
 
 function checkEndpoint({ endpoints }: CompiledPolicy, path: string): void {
