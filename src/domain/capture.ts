@@ -61,6 +61,8 @@ export type CaptureFacts = {
   readonly metered?: number;
   /** The answer was one that had been kept. */
   readonly cache?: "hit";
+  /** The model that the socket's session named, or its query; Realtime's answers name none. */
+  readonly socketModel?: string;
   /** Nobody we know sent it: it is recorded without bodies, and may be counted together with others. */
   readonly anonymous?: true;
 };

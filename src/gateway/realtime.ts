@@ -149,6 +149,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       clock,
       keepBytes: parts.keepBytes,
       meterBytes: parts.meterBytes,
+      model: new URLSearchParams(arrival.search).get("model") || undefined,
       isMedia: leave.route.dialect.isMedia,
     };
     return leave.route.dialect.name === "openai-responses"

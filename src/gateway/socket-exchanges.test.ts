@@ -72,6 +72,22 @@ test("a socket that is one exchange is answered where either side closed it in o
   expect(endings).toEqual(["answered", "answered", "client_closed", "client_closed", "client_closed"]);
 });
 
+test("an answer has the model of its socket's session, and until that is told the one of the query", () => {
+  const { exchanges, captures } = follow((parts) => createResponseExchanges({ ...parts, model: "asked" }));
+  const answer = (id: string) => {
+    exchanges.fromUpstream(created(id));
+    exchanges.fromUpstream(done(id));
+  };
+  answer("r1");
+  exchanges.fromUpstream(frame({ type: "session.created", session: { model: "gpt-realtime" } }));
+  answer("r2");
+  exchanges.fromUpstream(frame({ type: "session.updated", session: { model: "gpt-realtime-mini" } }));
+  exchanges.fromUpstream(frame({ type: "session.updated", session: {} }));
+  exchanges.fromUpstream(frame({ type: "conversation.created", session: { model: "other" } }));
+  answer("r3");
+  expect(captures.map(({ socketModel }) => socketModel)).toEqual(["asked", "gpt-realtime", "gpt-realtime-mini"]);
+});
+
 test("a response that was under way isn't whole because the socket was closed in order", () => {
   const { exchanges, captures } = follow();
   exchanges.fromConsumer(frame({ type: "response.create" }));

@@ -4,6 +4,7 @@ import type { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./arrival.ts";
 import type { Ticket } from "./ticket.ts";
 import { createKept, type Kept } from "./kept.ts";
+import { readSessionModel } from "./socket-session.ts";
 import { readSocketEvent, type SocketEvent } from "./socket-event.ts";
 
 /** Finds the exchanges inside one socket: each answer that a model gives on it is one, with the frame that asked for it. */
@@ -37,6 +38,8 @@ export type SocketExchangesParts = {
   readonly clock: Clock;
   readonly keepBytes: number;
   readonly meterBytes: number;
+  /** The model that the socket was asked for with, if any. */
+  readonly model?: string | undefined;
   /** Whether a frame of the upstream's tells nothing of what was used. */
   readonly isMedia?: Dialect["isMedia"];
 };
@@ -70,6 +73,7 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
   const { clock } = parts;
   const asked: Exchange[] = [];
   const answering = new Map<string, Exchange>();
+  let { model } = parts;
   let found = 0;
 
   return {
@@ -84,6 +88,7 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     },
     fromUpstream(frame, ticket) {
       const event = readSocketEvent(frame);
+      if (event && tellsSession.test(event.type)) model = readSessionModel(frame) ?? model;
       const exchange = findExchange(event, ticket);
       if (!exchange) return;
       exchange.firstByteAt ??= clock.elapsed();
@@ -91,7 +96,7 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       if (event?.type === "error" && asked.includes(exchange)) return finish(exchange, { outcome: "answered" });
       if (event && ends.test(event.type)) finish(exchange, { outcome: "answered" });
     },
-    refused: (frame, { code, message }) => hand(parts, begin({ frame }), { outcome: "refused", cause: code, message }),
+    refused: (frame, { code, message }) => handOver(begin({ frame }), { outcome: "refused", cause: code, message }),
     open: () => asked.length + answering.size,
     found: () => found,
     end(ending) {
@@ -135,7 +140,11 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     const at = asked.indexOf(exchange);
     if (at !== -1) asked.splice(at, 1);
     for (const [id, each] of answering) if (each === exchange) answering.delete(id);
-    hand(parts, exchange, ending);
+    handOver(exchange, ending);
+  }
+
+  function handOver(exchange: Exchange, ending: SocketEnding): void {
+    hand(parts, exchange, { ...ending, ...(model === undefined ? {} : { socketModel: model }) });
   }
 }
 
@@ -172,6 +181,7 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
 /** Nothing else tells that such a socket has served its purpose; 1005 is a close without a code (RFC 6455, 7.4.1). */
 const whole: ReadonlySet<number | undefined> = new Set([1000, 1005]);
 const beginning = "response.created";
+const tellsSession = /^session\.(?:created|updated)$/;
 const ends = /^response\.(?:completed|done|failed|incomplete|cancelled)$/;
 
 /** One line a frame: line ends inside JSON are only white space. */
@@ -182,7 +192,11 @@ function keepLine(kept: Kept, frame: Buffer): void {
   kept.add(lineEnd);
 }
 
-function hand({ facts, hand: take, clock }: SocketExchangesParts, exchange: Exchange, ending: SocketEnding): void {
+function hand(
+  { facts, hand: take, clock }: SocketExchangesParts,
+  exchange: Exchange,
+  ending: SocketEnding & Pick<CaptureFacts, "socketModel">,
+): void {
   const { id, ticket, startedAt, started, firstByteAt, request, response } = exchange;
   const metered = ticket?.end("answered");
   void take({

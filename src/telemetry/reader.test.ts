@@ -177,3 +177,31 @@ test("a consumer that leaves before the first byte has used what it sent, once t
   expect(Number(read({ ...left, sentAfter: 1 }).cost_nano_usd)).toBeGreaterThan(0);
   expect(read({ ...left, sentAfter: undefined })).toMatchObject({ usage: { source: "none", total: 0 } });
 });
+
+test("an answer on a socket has the model of its session where neither side names one, and is priced by it", () => {
+  const response = { id: "r1", output: [], usage: { input_tokens: 1000, output_tokens: 0, total_tokens: 1000 } };
+  const socket = { transport: "websocket", method: "GET", path: "/v1/realtime", dialect: "openai-responses" } as const;
+  const named = (answer: object, request: object) => {
+    const asked = Buffer.from(JSON.stringify({ type: "response.create", ...request }));
+    return read(
+      capture(
+        { type: "response.done", response: { ...response, ...answer } },
+        {
+          ...socket,
+          socketModel: "gpt-realtime",
+          responseType: "application/x-ndjson",
+          request: { head: asked, total: asked.length },
+        },
+      ),
+    );
+  };
+  expect(named({}, {})).toMatchObject({
+    model: "gpt-realtime",
+    request_model: "gpt-realtime",
+    cost_nano_usd: "4000000",
+  });
+  expect(named({ model: "gpt-5" }, { model: "gpt-5-mini" })).toMatchObject({
+    model: "gpt-5",
+    request_model: "gpt-5-mini",
+  });
+});

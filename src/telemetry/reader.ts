@@ -35,7 +35,8 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
     const answer = dialect ? readAnswerFacts(dialect, capture) : {};
     const ending = readEnding(capture, kind, answer);
     const told = readUsage(capture, kind, request, answer, ending.outcome);
-    const model = answer.model ?? request.model;
+    const asked = request.model ?? capture.socketModel;
+    const model = answer.model ?? asked;
     const { provider, status, startedAt: at } = capture;
     const { outcome } = ending;
     const cost = priceExchange(prices, {
@@ -75,7 +76,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
       duration_ms: round(capture.endedAfter),
       chunks: capture.chunks,
       model,
-      request_model: request.model,
+      request_model: asked,
       response_id: answer.responseId,
       upstream_request_id: capture.upstreamRequestId,
       request: readBodyFacts(capture.request, capture.requestType, capture.requestEncoding),

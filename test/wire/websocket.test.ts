@@ -417,6 +417,29 @@ describe("each answer on a socket is an exchange of its own", () => {
     expect(new Set(records.map(({ id }) => id)).size).toBe(2);
   });
 
+  test.concurrent("with the model that the session named before, and its price", async () => {
+    const { consumer, name } = await connect(
+      {
+        open: (socket) => {
+          socket.send(JSON.stringify({ type: "session.created", session: { model: "gpt-realtime-2025-08-28" } }));
+        },
+        message: (socket) => {
+          for (const event of [created("r1"), finished("r1", "Hi", 10, 2)])
+            socket.send(event.replace('"model":"gpt-realtime",', ""));
+        },
+      },
+      { path: "/v1/realtime?model=gpt-realtime" },
+    );
+    consumer.socket.send(ask1);
+    await consumer.until(3);
+    consumer.socket.close();
+    const record = await open.waitForRecord(
+      ({ query, response_id }) => query?.includes(name) === true && response_id === "r1",
+    );
+    expect(record).toMatchObject({ model: "gpt-realtime-2025-08-28", cost_nano_usd: expect.any(String) });
+    expect(record.unpriced).toBeUndefined();
+  });
+
   test.concurrent("two that interleave stay apart", async () => {
     const { consumer, name } = await connect({
       message: (socket) => {
