@@ -88,6 +88,21 @@ test("an answer has the model of its socket's session, and until that is told th
   expect(captures.map(({ socketModel }) => socketModel)).toEqual(["asked", "gpt-realtime", "gpt-realtime-mini"]);
 });
 
+test("answers that never end are bounded: the oldest is handed over as incomplete, and each only once", () => {
+  const { exchanges, captures } = follow();
+  const { ticket, endings } = createTicket();
+  exchanges.fromConsumer(frame({ type: "response.create" }), ticket);
+  for (let each = 0; each < 3000; each += 1) exchanges.fromUpstream(created(`r${each}`));
+  exchanges.fromUpstream(created("r2999"));
+  for (let each = 0; each < 100; each += 1) exchanges.fromConsumer(frame({ type: "response.create" }));
+  expect([exchanges.open(), endings]).toEqual([1000, ["answered"]]);
+  expect(captures[0]).toMatchObject({ id: ticket.id, outcome: "failed", cause: "upstream_incomplete" });
+  exchanges.fromUpstream(done("r2999"));
+  exchanges.end({ outcome: "aborted", cause: "client_closed" });
+  exchanges.end({ outcome: "aborted", cause: "client_closed" });
+  expect([exchanges.open(), captures.length, new Set(captures.map(({ id }) => id)).size]).toEqual([0, 3100, 3100]);
+});
+
 test("a response that was under way isn't whole because the socket was closed in order", () => {
   const { exchanges, captures } = follow();
   exchanges.fromConsumer(frame({ type: "response.create" }));

@@ -53,6 +53,8 @@ type Exchange = {
   readonly ticket?: Ticket | undefined;
   /** What the consumer calls the event that asked. */
   readonly eventId?: string | undefined;
+  /** What the provider calls its answer, once that has begun. */
+  responseId?: string;
   firstByteAt?: number;
 };
 
@@ -64,6 +66,9 @@ type Asking = {
 };
 
 const lineEnd = Buffer.from("\n");
+
+/** No conversation has as many answers under way; what is beyond is held for a provider that never ends them. */
+const mostOpen = 1000;
 
 /**
  * Follows a socket that speaks OpenAI's events (https://platform.openai.com/docs/api-reference/realtime-server-events):
@@ -79,7 +84,9 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
   return {
     fromConsumer(frame, ticket) {
       const event = readSocketEvent(frame);
-      if (event?.asks) asked.push(begin({ frame, ticket, eventId: event.id }));
+      if (!event?.asks) return;
+      makeRoom();
+      asked.push(begin({ frame, ticket, eventId: event.id }));
     },
     beginsUnasked(frame) {
       if (asked.length > 0 || !frame.includes(beginning)) return false;
@@ -100,13 +107,15 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     open: () => asked.length + answering.size,
     found: () => found,
     end(ending) {
-      for (const exchange of [...asked, ...answering.values()]) finish(exchange, ending);
+      const left = [...asked.splice(0), ...answering.values()];
+      answering.clear();
+      for (const exchange of left) handOver(exchange, ending);
     },
   };
 
   function begin({ frame, ticket, eventId }: Asking): Exchange {
     found += 1;
-    const exchange = {
+    const exchange: Exchange = {
       id: ticket?.id ?? Bun.randomUUIDv7(),
       ticket,
       eventId,
@@ -121,13 +130,9 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 
   /** An event says which answer it belongs to, or there is only one that it can belong to. */
   function findExchange(event: SocketEvent | undefined, ticket?: Ticket): Exchange | undefined {
-    if (event?.type === beginning && event.responseId !== undefined) {
-      const exchange = asked.shift() ?? begin({ ticket });
-      answering.set(event.responseId, exchange);
-      return exchange;
-    }
     const named = event?.responseId === undefined ? undefined : answering.get(event.responseId);
     if (named) return named;
+    if (event?.type === beginning && event.responseId !== undefined) return beginAnswer(event.responseId, ticket);
     if (event?.type === "error") {
       const { about } = event;
       if (about !== undefined) return [...asked, ...answering.values()].find(({ eventId }) => eventId === about);
@@ -136,10 +141,23 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     return answering.size === 1 ? answering.values().next().value : undefined;
   }
 
+  function beginAnswer(responseId: string, ticket?: Ticket): Exchange {
+    if (asked.length === 0) makeRoom();
+    const exchange = asked.shift() ?? begin({ ticket });
+    exchange.responseId = responseId;
+    answering.set(responseId, exchange);
+    return exchange;
+  }
+
+  function makeRoom(): void {
+    if (asked.length + answering.size < mostOpen) return;
+    const oldest = answering.values().next().value ?? asked[0];
+    if (oldest) finish(oldest, neverEnded);
+  }
+
   function finish(exchange: Exchange, ending: SocketEnding): void {
-    const at = asked.indexOf(exchange);
-    if (at !== -1) asked.splice(at, 1);
-    for (const [id, each] of answering) if (each === exchange) answering.delete(id);
+    if (exchange.responseId === undefined) asked.splice(asked.indexOf(exchange), 1);
+    else answering.delete(exchange.responseId);
     handOver(exchange, ending);
   }
 
@@ -180,6 +198,11 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
 
 /** Nothing else tells that such a socket has served its purpose; 1005 is a close without a code (RFC 6455, 7.4.1). */
 const whole: ReadonlySet<number | undefined> = new Set([1000, 1005]);
+const neverEnded: SocketEnding = {
+  outcome: "failed",
+  cause: "upstream_incomplete",
+  message: "This answer never ended, and a thousand others were asked for since.",
+};
 const beginning = "response.created";
 const tellsSession = /^session\.(?:created|updated)$/;
 const ends = /^response\.(?:completed|done|failed|incomplete|cancelled)$/;
