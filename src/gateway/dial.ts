@@ -6,7 +6,7 @@ import type { UpstreamHead } from "./upstream-request.ts";
 
 /** What came of asking an upstream for a socket. */
 export type Dialled =
-  | { readonly kind: "open"; readonly socket: WebSocket }
+  | { readonly kind: "open"; readonly socket: WebSocket; readonly headers: Headers }
   /** It answered with plain HTTP instead. */
   | { readonly kind: "answered"; readonly response: Response };
 
@@ -24,10 +24,10 @@ const maxRefusalBytes = 65_536;
 
 /** Opens a socket upstream, paused; throws a `Refusal` where nothing answers, or `ConsumerLeft`. */
 export function dial(
-  { url, headers }: UpstreamHead,
+  { url, headers: sent }: UpstreamHead,
   { maxMessageBytes, timeoutMs, signal, watchConnect }: DialParts,
 ): Promise<Dialled> {
-  const { "sec-websocket-protocol": offered, ...rest } = headers;
+  const { "sec-websocket-protocol": offered, ...rest } = sent;
   const kept = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("sec-websocket-")));
   const protocols = offered?.split(",").map((name) => name.trim()) ?? [];
   const socket = new WebSocket(url.replace(/^http/, "ws"), protocols, {
@@ -45,9 +45,13 @@ export function dial(
   signal.addEventListener("abort", leave);
   const timer = timeoutMs > 0 ? setTimeout(() => giveUp(new Refusal("upstream_timeout")), timeoutMs) : undefined;
   const unwatch = watchConnect(giveUp);
+  let headers = new Headers();
+  socket.once("upgrade", (message: IncomingMessage) => {
+    headers = readHeaders(message);
+  });
   socket.once("open", () => {
     socket.pause();
-    resolve({ kind: "open", socket });
+    resolve({ kind: "open", socket, headers });
   });
   socket.once("unexpected-response", (_request: unknown, message: IncomingMessage) => {
     readAnswer(message).then((response) => resolve({ kind: "answered", response }), reject);
@@ -62,9 +66,6 @@ export function dial(
 }
 
 async function readAnswer(message: IncomingMessage): Promise<Response> {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(message.headers))
-    for (const each of [value ?? []].flat()) headers.append(name, each);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -72,5 +73,12 @@ async function readAnswer(message: IncomingMessage): Promise<Response> {
     size += chunk.length;
     if (size >= maxRefusalBytes) break;
   }
-  return new Response(Buffer.concat(chunks), { status: message.statusCode ?? 502, headers });
+  return new Response(Buffer.concat(chunks), { status: message.statusCode ?? 502, headers: readHeaders(message) });
+}
+
+function readHeaders(message: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(message.headers))
+    for (const each of [value ?? []].flat()) headers.append(name, each);
+  return headers;
 }

@@ -93,6 +93,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         });
         if (dialled.kind === "answered") return passRefusal(arrival, leave, dialled.response, seen.ticket);
         const { socket } = dialled;
+        const headers = readHandshakeHeaders(dialled.headers, leave);
+        if (socket.protocol) headers.set("sec-websocket-protocol", socket.protocol);
+        addIds(headers, arrival);
         const relay = createSocketRelay({
           upstream: socket,
           exchanges: follow(arrival, leave, seen.ticket),
@@ -110,8 +113,6 @@ export function createRealtime(parts: RealtimeParts): Realtime {
           }),
           onEnd: () => forget(relay),
         });
-        const headers = new Headers(socket.protocol ? { "sec-websocket-protocol": socket.protocol } : {});
-        addIds(headers, arrival);
         relays.add(relay);
         arrival.watch.onOver = relay.stop;
         const forget = (gone: SocketRelay) => {
@@ -172,6 +173,14 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     );
     return new Response(isEmptied ? null : response.body, { status, headers });
   }
+}
+
+/** The headers of an upstream's 101 that go down: what belongs to its own handshake doesn't. */
+function readHandshakeHeaders(upstream: Headers, { route, grant }: Leave): Headers {
+  const headers = readDownstreamHeaders(upstream, false);
+  for (const name of [...headers.keys()]) if (name.startsWith("sec-websocket-")) headers.delete(name);
+  removeAddedQuery(headers, route.provider, grant);
+  return headers;
 }
 
 /** On a socket of OpenAI's responses each `response.create` is a request of its own; any other is one as a whole. */

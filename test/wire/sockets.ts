@@ -7,6 +7,8 @@ export type SocketScript = {
   readonly refuse?: () => Response;
   /** The subprotocol that it picks. */
   readonly protocol?: string;
+  /** What else its 101 carries. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly open?: (socket: UpstreamSocket) => void;
   readonly message?: (socket: UpstreamSocket, data: string | Buffer) => void;
 };
@@ -45,11 +47,9 @@ export function openSocketUpstream(): SocketUpstream {
       const visit: Visit = { path: url.pathname + url.search, headers: request.headers };
       visits.set(name, visit);
       if (script.refuse !== undefined) return script.refuse();
-      const headers = script.protocol === undefined ? undefined : { "sec-websocket-protocol": script.protocol };
-      const upgraded = listener.upgrade(request, {
-        data: { script, visit },
-        ...(headers === undefined ? {} : { headers }),
-      });
+      const headers = new Headers(script.protocol === undefined ? {} : { "sec-websocket-protocol": script.protocol });
+      for (const [header, value] of script.headers ?? []) headers.append(header, value);
+      const upgraded = listener.upgrade(request, { data: { script, visit }, headers });
       return upgraded ? undefined : new Response("This is a WebSocket", { status: 400 });
     },
     websocket: {

@@ -186,6 +186,45 @@ describe("the handshake", () => {
     consumer.socket.close();
   });
 
+  test.concurrent("is answered with the headers of the upstream's 101, by the same rules as any answer", async () => {
+    const { path } = target({
+      ...echo,
+      protocol: "realtime",
+      headers: [
+        ["x-codex-turn-state", "abc"],
+        ["openai-model", "gpt-5"],
+        ["x-request-id", "up-req-1"],
+        ["set-cookie", "a=1; Path=/"],
+        ["set-cookie", "b=2"],
+        ["keep-alive", "timeout=5"],
+        ["sec-websocket-extensions", "permessage-deflate"],
+      ],
+    });
+    const offer: Header = ["sec-websocket-protocol", "realtime"];
+    const call = openCall(open.port, { target: path, headers: [...handshake, offer] });
+    const head = await new Promise<string>((resolve) => call.socket.once("data", (bytes) => resolve(String(bytes))));
+    call.leave();
+    const lines = head
+      .trim()
+      .split("\r\n")
+      .map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()));
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "x-codex-turn-state: abc",
+        "openai-model: gpt-5",
+        "x-request-id: up-req-1",
+        "set-cookie: a=1; Path=/",
+        "set-cookie: b=2",
+        "sec-websocket-protocol: realtime",
+      ]),
+    );
+    const names = lines.slice(1).map((line) => line.split(":")[0] ?? "");
+    expect(names).toContain("x-weir-exchange-id");
+    expect(names.filter((name) => /^(?:keep-alive|sec-websocket-extensions)$/.test(name))).toEqual([]);
+    const once = ["connection", "upgrade", "date", "sec-websocket-accept", "sec-websocket-protocol", "content-length"];
+    for (const name of once) expect([name, names.filter((other) => other === name).length < 2]).toEqual([name, true]);
+  });
+
   test.concurrent("with a key among the subprotocols passes it as it came where anybody may call", async () => {
     const { consumer, visit } = await connect(
       { ...echo, protocol: "realtime" },
