@@ -144,5 +144,5 @@ export async function createDataPlane(
     onFault,
     onDenied: parts.onDenied,
   });
-  return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, keepBytes, meterBytes, relays }) };
+  return { gateway, cors, realtime: createRealtime({ ...entrance, ...parts, cors, keepBytes, meterBytes, relays }) };
 }

@@ -5,6 +5,7 @@ import { removeAddedQuery } from "./added-query.ts";
 import { type Arrival, readArrival, writeTraceparent } from "./arrival.ts";
 import { checkHead, checkUpgrade } from "./check-head.ts";
 import { type ConnectWatchParts, watchConnect } from "./connect-watch.ts";
+import type { Cors } from "./cors.ts";
 import type { Leave } from "./call.ts";
 import type { Admission, Grant } from "./credential.ts";
 import { dial } from "./dial.ts";
@@ -35,6 +36,7 @@ export type Realtime = {
 
 /** What it is made of; bytes and milliseconds. */
 export type RealtimeParts = ConnectWatchParts & {
+  readonly cors: Cors;
   readonly findRoute: (request: RouteRequest) => Route | undefined;
   readonly admit: Admission;
   readonly tokens: Pick<TokenBook, "use" | "giveBack" | "renew">;
@@ -55,7 +57,7 @@ export type RealtimeParts = ConnectWatchParts & {
 
 /** Creates the relay of WebSockets. */
 export function createRealtime(parts: RealtimeParts): Realtime {
-  const { clock, findRoute, admit, tokens, recorder, underWay, relays } = parts;
+  const { clock, cors, findRoute, admit, tokens, recorder, underWay, relays } = parts;
 
   return {
     async upgrade(request, server) {
@@ -63,7 +65,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       const seen: { route?: Route; grant?: Grant; ticket?: Ticket | undefined; sentAt?: number } = {};
       try {
         const route = (seen.route = findRoute(arrival));
-        if (!route) throw new Refusal("not_found");
+        if (!route) throw new Refusal("upgrade_required", { message: noSocketHere });
         checkHead(arrival.headers);
         checkUpgrade(arrival.headers);
         const grant = (seen.grant = await admit(route, arrival.headers, arrival.search));
@@ -96,6 +98,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         const headers = readHandshakeHeaders(dialled.headers, leave);
         if (socket.protocol) headers.set("sec-websocket-protocol", socket.protocol);
         addIds(headers, arrival);
+        allow(headers, arrival);
         const relay = createSocketRelay({
           upstream: socket,
           exchanges: follow(arrival, leave, seen.ticket),
@@ -126,7 +129,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         if (pass && sentAt !== undefined && isOneRequest(seen.route) && isUnreached(error)) await tokens.giveBack(pass);
         if (error instanceof Refusal && (error.status === 401 || error.status === 403)) parts.onDenied(arrival, error);
         await recorder.refused(arrival, { error, ...seen });
-        return createRefusalResponse(error, arrival, seen.route);
+        const answer = createRefusalResponse(error, arrival, seen.route);
+        allow(answer.headers, arrival);
+        return answer;
       }
     },
     handlers: {
@@ -141,6 +146,10 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       close: (socket, code, reason) => socket.data.consumerClosed(code, reason),
     },
   };
+
+  function allow(answer: Headers, { headers: { origin } }: Arrival): void {
+    if (origin !== undefined) cors.apply(origin, answer);
+  }
 
   function follow(arrival: Arrival, leave: Leave, ticket: Ticket | undefined) {
     const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, leave);
@@ -166,6 +175,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     const headers = readDownstreamHeaders(response.headers, false);
     const isEmptied = removeAddedQuery(headers, leave.route.provider, leave.grant) && status >= 300 && status < 400;
     addIds(headers, arrival);
+    allow(headers, arrival);
     void recorder.ended(
       { ...arrival, ...leave, body: { kind: "none" }, spliced: false, ...(ticket && { ticket }) },
       { status, headers: response.headers, body: { kind: "none" }, sentAt: arrival.started, headAt: clock.elapsed() },
@@ -174,6 +184,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     return new Response(isEmptied ? null : response.body, { status, headers });
   }
 }
+
+const noSocketHere =
+  "No provider has a WebSocket at this path. Open one at a provider's own path, such as /v1/realtime or /v1/responses.";
 
 /** The headers of an upstream's 101 that go down: what belongs to its own handshake doesn't. */
 function readHandshakeHeaders(upstream: Headers, { route, grant }: Leave): Headers {

@@ -281,6 +281,24 @@ describe("a refused upgrade", () => {
     expect(answer.json()).toMatchObject({ error: { code: "upgrade_required" } });
   });
 
+  test.concurrent("is 426 too where no provider has the path", async () => {
+    const answer = await send(open.port, { target: "/nope", headers: handshake });
+    expect([answer.status, answer.header("x-weir-error")]).toEqual([426, "upgrade_required"]);
+    expect(answer.json()).toMatchObject({ error: { message: expect.stringContaining("WebSocket at this path") } });
+  });
+
+  test.concurrent("may be read by a page, whoever refuses", async () => {
+    const origin: Header = ["origin", "https://app.example"];
+    const foreign = { "access-control-allow-origin": "https://other.example" };
+    const answers = await Promise.all([
+      ask({ refuse: () => new Response("no", { status: 403, headers: foreign }) }, "/v1/realtime", [origin]),
+      ask(echo, "/v1/realtime", [origin], gated),
+      ask(echo, "/nope", [origin]),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([403, 401, 426]);
+    for (const answer of answers) expect(answer.header("access-control-allow-origin")).toBe("*");
+  });
+
   test.concurrent("is refused in the dialect's shape where it is none by its own head, and nobody is asked", async () => {
     for (const [name, value, status, code] of [
       ["sec-websocket-protocol", "a, a", 400, "head_invalid"],
