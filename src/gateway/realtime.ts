@@ -102,6 +102,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         const relay = createSocketRelay({
           upstream: socket,
           exchanges: follow(arrival, leave, seen.ticket),
+          family: route.dialect.family,
           gate: createSocketGate({
             pass: grant.pass,
             tokens,

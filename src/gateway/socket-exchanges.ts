@@ -4,8 +4,8 @@ import type { Refusal } from "../domain/refusal.ts";
 import type { Clock } from "./arrival.ts";
 import type { Ticket } from "./ticket.ts";
 import { createKept, type Kept } from "./kept.ts";
-import { readSessionModel } from "./socket-session.ts";
 import { readSocketEvent, type SocketEvent } from "./socket-event.ts";
+import { readSessionModel } from "./socket-session.ts";
 
 /** Finds the exchanges inside one socket: each answer that a model gives on it is one, with the frame that asked for it. */
 export type SocketExchanges = {
@@ -15,8 +15,8 @@ export type SocketExchanges = {
   readonly beginsUnasked: (frame: Buffer) => boolean;
   /** `ticket` is what an answer that nobody asked for has taken. */
   readonly fromUpstream: (frame: Buffer, ticket?: Ticket) => void;
-  /** A frame that we didn't let through, or an answer that nobody asked for. */
-  readonly refused: (frame: Buffer | undefined, refusal: Pick<Refusal, "code" | "message">) => void;
+  /** A frame that we didn't let through, or an answer that nobody asked for; gives the id of its exchange. */
+  readonly refused: (frame: Buffer | undefined, refusal: Pick<Refusal, "code" | "message">) => string;
   /** Answers that are under way. */
   readonly open: () => number;
   /** Exchanges that were found so far. */
@@ -103,7 +103,11 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       if (event?.type === "error" && asked.includes(exchange)) return finish(exchange, { outcome: "answered" });
       if (event && ends.test(event.type)) finish(exchange, { outcome: "answered" });
     },
-    refused: (frame, { code, message }) => handOver(begin({ frame }), { outcome: "refused", cause: code, message }),
+    refused(frame, { code, message }) {
+      const exchange = begin({ frame });
+      handOver(exchange, { outcome: "refused", cause: code, message });
+      return exchange.id;
+    },
     open: () => asked.length + answering.size,
     found: () => found,
     end(ending) {
@@ -189,7 +193,7 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
       else keepLine(response, frame);
     },
     beginsUnasked: () => false,
-    refused: () => {},
+    refused: () => exchange.id,
     open: () => 0,
     found: () => 1,
     end: (ending, closed) => hand(parts, exchange, whole.has(closed) ? { outcome: "answered" } : ending),

@@ -100,9 +100,3 @@ function findFault(check: () => void): Refusal | undefined {
 function toRefusal(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("internal_error", { cause: error });
 }
-
-/** What a refusal is on a socket of OpenAI's events. */
-export function writeRefusalEvent({ code, message, status }: Refusal): string {
-  const type = status === 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
-  return JSON.stringify({ type: "error", status, error: { type, code, message, param: null } });
-}

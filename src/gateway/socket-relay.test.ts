@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { EventEmitter } from "node:events";
 import type { ServerWebSocket } from "bun";
 import type { WebSocket } from "ws";
+import type { Family } from "../dialects/dialect.ts";
 import type { Capture } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { createResponseExchanges } from "./socket-exchanges.ts";
@@ -56,12 +57,27 @@ test("an answer that is refused doesn't go down: an error event does, and the so
   expect(socket.captures).toMatchObject([{ outcome: "refused", cause: "budget_exceeded" }]);
 });
 
+test("a refused frame is answered in the shape that the family has for errors, and names its event and exchange", async () => {
+  const judged = { kind: "refused", refusal: new Refusal("param_not_allowed") } as const;
+  const answers: unknown[] = [];
+  for (const family of ["openai", "gemini"] as const) {
+    using socket = open({ family, judged });
+    socket.relay.fromConsumer(JSON.stringify({ type: "response.create", event_id: "e1" }));
+    await Bun.sleep(0);
+    answers.push(JSON.parse(socket.down[0] ?? ""), socket.captures[0]?.id);
+  }
+  const [openai, id, gemini] = answers;
+  const error = { type: "invalid_request_error", code: "param_not_allowed", event_id: "e1", param: null };
+  expect(openai).toMatchObject({ type: "error", event_id: id, status: 400, error });
+  expect(gemini).toMatchObject({ error: { code: 400, status: "INVALID_ARGUMENT" } });
+});
+
 function pass(ticket: Ticket): SocketVerdict {
   return { kind: "passed", ticket, spare: () => void ticket.end("spared") };
 }
 
-/** A relay between two ends, of which there is what the relay uses and which write down what they are told; the consumer's own frames pass with one ticket. */
-function open() {
+/** A relay between two ends, of which there is what the relay uses and which write down what they are told; the consumer's own frames pass with one ticket, or have the verdict that is given. */
+function open({ family = "openai", judged }: { family?: Family; judged?: SocketVerdict } = {}) {
   const captures: Capture[] = [];
   const down: string[] = [];
   const verdict = Promise.withResolvers<SocketVerdict>();
@@ -84,8 +100,9 @@ function open() {
       keepBytes: 10_000,
       meterBytes: 10_000,
     }),
+    family,
     gate: {
-      judge: () => pass(asked.ticket),
+      judge: () => judged ?? pass(asked.ticket),
       admitUnasked: () => verdict.promise,
       watch: () => nothing,
     },

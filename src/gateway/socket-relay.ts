@@ -1,7 +1,11 @@
 import type { ServerWebSocket } from "bun";
 import type { WebSocket } from "ws";
+import type { Family } from "../dialects/dialect.ts";
+import { families } from "../dialects/family.ts";
+import type { Refusal } from "../domain/refusal.ts";
+import { readSocketEvent } from "./socket-event.ts";
 import type { SocketEnding, SocketExchanges } from "./socket-exchanges.ts";
-import { type SocketGate, writeRefusalEvent } from "./socket-gate.ts";
+import type { SocketGate } from "./socket-gate.ts";
 import type { Ticket } from "./ticket.ts";
 
 /** One socket that is relayed: frames in order, at the pace of the slower side, close codes and reasons carried over. */
@@ -22,6 +26,8 @@ export type SocketRelay = {
 export type SocketRelayParts = {
   readonly upstream: WebSocket;
   readonly exchanges: SocketExchanges;
+  /** Whose errors a refusal is told as. */
+  readonly family: Family;
   /** Decides of what the consumer asks for; absent where anything may be asked. */
   readonly gate?: SocketGate | undefined;
   /** Called once, when both ends are gone. */
@@ -36,7 +42,7 @@ const shutdown: SocketEnding = { outcome: "failed", cause: "shutdown" };
 const clientClosed: SocketEnding = { outcome: "aborted", cause: "client_closed" };
 
 /** Creates the relay of an upstream socket that is open and paused. */
-export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRelayParts): SocketRelay {
+export function createSocketRelay({ upstream, exchanges, family, gate, onEnd }: SocketRelayParts): SocketRelay {
   /** Frames of the consumer's behind one that is being judged. */
   const held: (string | Buffer)[] = [];
   let judging = false;
@@ -123,8 +129,7 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
     }
     if (verdict.kind === "passed") return passDown(data, binary, verdict.ticket);
     const { refusal } = verdict;
-    exchanges.refused(undefined, refusal);
-    consumer?.send(writeRefusalEvent(refusal));
+    consumer?.send(families[family].socketError(refusal, exchanges.refused(undefined, refusal)));
     lost ??= refusal.message;
     leaveNow();
   }
@@ -156,12 +161,16 @@ export function createSocketRelay({ upstream, exchanges, gate, onEnd }: SocketRe
         passUp(frame, verdict?.ticket);
         continue;
       }
-      exchanges.refused(toBytes(frame), verdict.refusal);
+      const event = writeRefusal(toBytes(frame), verdict.refusal);
       if (verdict.kind === "closed") lose(verdict.refusal.message);
-      else consumer?.send(writeRefusalEvent(verdict.refusal));
+      else consumer?.send(event);
     }
     judging = false;
     resumeConsumer();
+  }
+
+  function writeRefusal(frame: Buffer, refusal: Refusal): string {
+    return families[family].socketError(refusal, exchanges.refused(frame, refusal), readSocketEvent(frame)?.id);
   }
 
   function lose(reason: string): void {

@@ -38,6 +38,7 @@ beforeAll(async () => {
       files: {
         "weir.yaml": `
           providers:
+            strict: { base_url: "${url}", dialect: gemini, param_whitelist: { model: [gemini-2.5-*] } }
             nowhere: { base_url: "http://127.0.0.1:1", dialect: openai }
             plain: { base_url: "${plain.url}", dialect: openai }`,
       },
@@ -410,6 +411,21 @@ describe("the end of a socket", () => {
     consumer.socket.send("go");
     expect((await consumer.closed).code).not.toBe(1000);
   });
+});
+
+test.concurrent("a refusal on a socket of Gemini's has Gemini's shape, and the socket stays", async () => {
+  const { consumer, visit } = await connect(echo, {
+    path: "/strict/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
+  });
+  consumer.socket.send(JSON.stringify({ setup: { model: "models/gemini-1.0-pro" } }));
+  await consumer.until(1);
+  expect(JSON.parse(String(consumer.received[0]))).toMatchObject({
+    error: { code: 400, status: "INVALID_ARGUMENT", details: [{ reason: "param_not_allowed", domain: "weir" }] },
+  });
+  consumer.socket.send(JSON.stringify({ setup: { model: "models/gemini-2.5-flash" } }));
+  await consumer.until(2);
+  expect(visit.closed).toBeUndefined();
+  consumer.socket.close();
 });
 
 test.concurrent("pings are answered", async () => {
