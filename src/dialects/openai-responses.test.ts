@@ -263,6 +263,25 @@ test("a realtime response by voice tells its transcript and its usage by kind", 
   });
 });
 
+test("a transcription of what was said tells its text and its usage, in LLM tokens or seconds", () => {
+  const read = (usage: object) =>
+    readStream(
+      [{ type: "conversation.item.input_audio_transcription.completed", item_id: "i", transcript: "Hi", usage }],
+      { type: "application/x-ndjson" },
+    );
+  const tokens = { total_tokens: 22, input_tokens: 13, input_token_details: { audio_tokens: 13 }, output_tokens: 9 };
+  expect(read({ type: "tokens", ...tokens })).toMatchObject({
+    output: { choices: [{ text: "Hi" }] },
+    usage: { input_audio: 13, output: 9, total: 22, source: "provider" },
+    complete: true,
+  });
+  expect(read({ type: "duration", seconds: 4 })).toMatchObject({
+    output: { choices: [{ text: "Hi" }] },
+    usage: { total: 0, source: "provider", raw: { seconds: 4 } },
+    complete: true,
+  });
+});
+
 test("a request is read the same from a body and from an event", () => {
   const body = {
     model: "gpt-5",

@@ -52,6 +52,9 @@ const deltas = new Map<string, "text" | "refusal" | "thought" | "call">([
   ["response.code_interpreter_call_code.delta", "call"],
 ]);
 
+/** What the consumer said in a Realtime session, written down by a model that is billed by itself. https://platform.openai.com/docs/api-reference/realtime-server-events/conversation/item/input_audio_transcription/completed */
+const transcribed = "conversation.item.input_audio_transcription.completed";
+
 /** Events after which nothing comes; `response.done` is Realtime's. */
 const lastEvents: ReadonlySet<string> = new Set([
   "response.completed",
@@ -92,10 +95,17 @@ function createAnswer(): AnswerBuilder {
     if (item && (done || type === "response.output_item.added")) Object.assign(stateOf(event), { item, done });
     const told = object(event.response);
     if (told) takeResponse(told);
+    if (type === transcribed && text(object(event.usage)?.type) !== undefined) takeTranscription(event);
     if (type === "error") error = readOpenaiError(event) ?? error;
     if (lastEvents.has(type)) complete = true;
     // Realtime names the model once for all responses of a session.
     model ??= text(object(event.session)?.model);
+  }
+
+  /** It is the only event of its exchange. */
+  function takeTranscription({ transcript, usage }: JsonObject) {
+    takeResponse({ output: [{ type: "message", content: [{ transcript }] }], usage });
+    complete = true;
   }
 
   /** The last event tells the whole output again, but not at every provider. */

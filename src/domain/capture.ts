@@ -63,6 +63,8 @@ export type CaptureFacts = {
   readonly cache?: "hit";
   /** The model that the socket's session named, or its query; Realtime's answers name none. */
   readonly socketModel?: string;
+  /** A socket on which no model was asked for anything. */
+  readonly unused?: true;
   /** Nobody we know sent it: it is recorded without bodies, and may be counted together with others. */
   readonly anonymous?: true;
 };

@@ -153,8 +153,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   }
 
   function follow(arrival: Arrival, leave: Leave, ticket: Ticket | undefined) {
-    const { id: _, spanId: __, startedAt: ___, ...facts } = readArrivalFacts(arrival, leave);
+    const { id, spanId: _, startedAt: __, ...facts } = readArrivalFacts(arrival, leave);
     const socket: SocketExchangesParts = {
+      id,
       facts: { ...facts, transport: "websocket", status: 101 },
       hand: parts.hand,
       clock,

@@ -10,6 +10,8 @@ export type SocketEvent = {
   readonly responseId?: string | undefined;
   /** The id of the consumer's event that an error is about. */
   readonly about?: string | undefined;
+  /** What the event's own usage is counted in, where it has one: `tokens` or `duration`. */
+  readonly counted?: string | undefined;
 };
 
 /** Reads an event of any size without building its values: a history or a picture in it is megabytes. `undefined` where the frame is none. */
@@ -32,6 +34,7 @@ export function readSocketEvent(frame: Buffer): SocketEvent | undefined {
     id: event?.get("event_id"),
     responseId: event?.get("response_id") ?? at.get("response")?.get("id"),
     about: at.get("error")?.get("event_id"),
+    counted: at.get("usage")?.get("type"),
   };
 }
 
@@ -40,6 +43,7 @@ const wanted: ReadonlyMap<string | undefined, ReadonlySet<string>> = new Map([
   [undefined, new Set(["type", "event_id", "response_id"])],
   ["response", new Set(["id"])],
   ["error", new Set(["event_id"])],
+  ["usage", new Set(["type"])],
 ]);
 
 const quote = 0x22;

@@ -103,6 +103,42 @@ test("answers that never end are bounded: the oldest is handed over as incomplet
   expect([exchanges.open(), captures.length, new Set(captures.map(({ id }) => id)).size]).toEqual([0, 3100, 3100]);
 });
 
+test("a text of what was said is an exchange of its own, by the model that the session names for it", () => {
+  const { exchanges, captures } = follow((parts) => createResponseExchanges({ ...parts, model: "gpt-realtime" }));
+  const type = "conversation.item.input_audio_transcription.completed";
+  const heard = frame({ type, item_id: "i", transcript: "Hi", usage: { type: "duration", seconds: 4 } });
+  const sessions = [
+    {},
+    { audio: { input: { transcription: { model: "gpt-4o-transcribe" } } } },
+    { input_audio_transcription: { model: "whisper-1" } },
+    { audio: { input: { transcription: null } } },
+  ];
+  exchanges.fromUpstream(created("r1"));
+  for (const session of sessions) {
+    exchanges.fromUpstream(frame({ type: "session.updated", session }));
+    exchanges.fromUpstream(heard);
+  }
+  exchanges.fromUpstream(done("r1"));
+  exchanges.fromUpstream(frame({ type, item_id: "i", transcript: "Hi" }));
+  exchanges.end({ outcome: "aborted", cause: "client_closed" }, 1000);
+  const models = [undefined, "gpt-4o-transcribe", "whisper-1", undefined, "gpt-realtime"];
+  expect(captures.map(({ socketModel }) => socketModel)).toEqual(models);
+  const bodies = captures.map(({ response }) => String(Buffer.from(response.head)));
+  expect(bodies.slice(0, 4)).toEqual(Array.from({ length: 4 }, () => `${String(heard)}\n`));
+  expect(bodies[4]).not.toContain(type);
+});
+
+test("a socket on which no model worked is recorded itself, once", () => {
+  const endings = ([1000, 1006] as const).map((code) => {
+    const { exchanges, captures } = follow();
+    exchanges.fromConsumer(frame({ type: "session.update" }));
+    exchanges.fromUpstream(frame({ type: "session.updated", session: {} }));
+    exchanges.end({ outcome: "aborted", cause: "client_closed" }, code);
+    return captures.map(({ id, outcome, unused, response }) => [id, outcome, unused, response.total]);
+  });
+  expect(endings).toEqual([[["socket", "answered", true, 0]], [["socket", "aborted", true, 0]]]);
+});
+
 test("a response that was under way isn't whole because the socket was closed in order", () => {
   const { exchanges, captures } = follow();
   exchanges.fromConsumer(frame({ type: "response.create" }));
@@ -130,6 +166,7 @@ function follow(
 ) {
   const captures: Capture[] = [];
   const exchanges = create({
+    id: "socket",
     facts: socketFacts,
     hand: (capture) => void captures.push(capture),
     clock: { now: () => 0, elapsed: () => 0 },

@@ -5,7 +5,7 @@ import type { Clock } from "./arrival.ts";
 import type { Ticket } from "./ticket.ts";
 import { createKept, type Kept } from "./kept.ts";
 import { readSocketEvent, type SocketEvent } from "./socket-event.ts";
-import { readSessionModel } from "./socket-session.ts";
+import { readSessionModels } from "./socket-session.ts";
 
 /** Finds the exchanges inside one socket: each answer that a model gives on it is one, with the frame that asked for it. */
 export type SocketExchanges = {
@@ -19,8 +19,6 @@ export type SocketExchanges = {
   readonly refused: (frame: Buffer | undefined, refusal: Pick<Refusal, "code" | "message">) => string;
   /** Answers that are under way. */
   readonly open: () => number;
-  /** Exchanges that were found so far. */
-  readonly found: () => number;
   /** The socket is gone: what was under way ends so. `closed` is the code with which the consumer or the upstream closed it. */
   readonly end: (ending: SocketEnding, closed?: number) => void;
 };
@@ -33,6 +31,8 @@ export type SocketFacts = Omit<CaptureFacts, "id" | "spanId" | "startedAt" | "en
 
 /** What following a socket is made of. */
 export type SocketExchangesParts = {
+  /** The socket's own id, which its consumer was told. */
+  readonly id: string;
   readonly facts: SocketFacts;
   readonly hand: Hand;
   readonly clock: Clock;
@@ -60,6 +60,7 @@ type Exchange = {
 
 /** What an exchange begins with. */
 type Asking = {
+  readonly id?: string;
   readonly frame?: Buffer | undefined;
   readonly ticket?: Ticket | undefined;
   readonly eventId?: string | undefined;
@@ -73,13 +74,16 @@ const mostOpen = 1000;
 /**
  * Follows a socket that speaks OpenAI's events (https://platform.openai.com/docs/api-reference/realtime-server-events):
  * `response.create` asks, or the speech that the provider heard; `response.created` names the answer, `response.completed` and the like end it; several may interleave.
+ * What the consumer said is written down by another model, and each such text is an exchange too. A socket on which none was found is one itself.
  */
 export function createResponseExchanges(parts: SocketExchangesParts): SocketExchanges {
   const { clock } = parts;
+  const socket = createExchange(parts, { id: parts.id });
   const asked: Exchange[] = [];
   const answering = new Map<string, Exchange>();
   let { model } = parts;
-  let found = 0;
+  let transcriber: string | undefined;
+  let isUsed = false;
 
   return {
     fromConsumer(frame, ticket) {
@@ -95,7 +99,8 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
     },
     fromUpstream(frame, ticket) {
       const event = readSocketEvent(frame);
-      if (event && tellsSession.test(event.type)) model = readSessionModel(frame) ?? model;
+      if (event && tellsSession.test(event.type)) takeSession(frame);
+      if (event?.type === transcribed && event.counted !== undefined) return handTranscript(frame);
       const exchange = findExchange(event, ticket);
       if (!exchange) return;
       exchange.firstByteAt ??= clock.elapsed();
@@ -109,27 +114,31 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
       return exchange.id;
     },
     open: () => asked.length + answering.size,
-    found: () => found,
-    end(ending) {
+    end(ending, closed) {
+      if (!isUsed) hand(parts, socket, { ...endingOf(ending, closed), unused: true });
       const left = [...asked.splice(0), ...answering.values()];
       answering.clear();
       for (const exchange of left) handOver(exchange, ending);
     },
   };
 
-  function begin({ frame, ticket, eventId }: Asking): Exchange {
-    found += 1;
-    const exchange: Exchange = {
-      id: ticket?.id ?? Bun.randomUUIDv7(),
-      ticket,
-      eventId,
-      startedAt: clock.now(),
-      started: clock.elapsed(),
-      request: createKept(ticket ? parts.meterBytes : parts.keepBytes),
-      response: createKept(ticket ? parts.meterBytes : parts.keepBytes),
-    };
-    if (frame) exchange.request.add(frame);
-    return exchange;
+  function begin(asking: Asking): Exchange {
+    isUsed = true;
+    return createExchange(parts, asking);
+  }
+
+  function takeSession(frame: Buffer): void {
+    const told = readSessionModels(frame);
+    if (!told) return;
+    model = told.model ?? model;
+    transcriber = told.transcriber;
+  }
+
+  function handTranscript(frame: Buffer): void {
+    const exchange = begin({});
+    exchange.firstByteAt = exchange.started;
+    keepLine(exchange.response, frame);
+    hand(parts, exchange, { outcome: "answered", ...(transcriber === undefined ? {} : { socketModel: transcriber }) });
   }
 
   /** An event says which answer it belongs to, or there is only one that it can belong to. */
@@ -174,14 +183,7 @@ export function createResponseExchanges(parts: SocketExchangesParts): SocketExch
 export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket): SocketExchanges {
   const { clock, isMedia } = parts;
   const cap = ticket ? parts.meterBytes : parts.keepBytes;
-  const exchange: Exchange = {
-    id: ticket?.id ?? Bun.randomUUIDv7(),
-    ticket,
-    startedAt: clock.now(),
-    started: clock.elapsed(),
-    request: createKept(cap),
-    response: createKept(cap),
-  };
+  const exchange = createExchange(parts, { id: parts.id, ticket });
   return {
     fromConsumer: (frame) => keepLine(exchange.request, frame),
     fromUpstream(frame) {
@@ -195,9 +197,31 @@ export function createWholeExchange(parts: SocketExchangesParts, ticket?: Ticket
     beginsUnasked: () => false,
     refused: () => exchange.id,
     open: () => 0,
-    found: () => 1,
-    end: (ending, closed) => hand(parts, exchange, whole.has(closed) ? { outcome: "answered" } : ending),
+    end: (ending, closed) => hand(parts, exchange, endingOf(ending, closed)),
   };
+}
+
+function createExchange(
+  { clock, meterBytes, keepBytes }: SocketExchangesParts,
+  { id, frame, ticket, eventId }: Asking,
+): Exchange {
+  const cap = ticket ? meterBytes : keepBytes;
+  const exchange: Exchange = {
+    id: ticket?.id ?? id ?? Bun.randomUUIDv7(),
+    ticket,
+    eventId,
+    startedAt: clock.now(),
+    started: clock.elapsed(),
+    request: createKept(cap),
+    response: createKept(cap),
+  };
+  if (frame) exchange.request.add(frame);
+  return exchange;
+}
+
+/** How a socket ends that is one exchange. */
+function endingOf(ending: SocketEnding, closed: number | undefined): SocketEnding {
+  return whole.has(closed) ? { outcome: "answered" } : ending;
 }
 
 /** Nothing else tells that such a socket has served its purpose; 1005 is a close without a code (RFC 6455, 7.4.1). */
@@ -208,7 +232,8 @@ const neverEnded: SocketEnding = {
   message: "This answer never ended, and a thousand others were asked for since.",
 };
 const beginning = "response.created";
-const tellsSession = /^session\.(?:created|updated)$/;
+const transcribed = "conversation.item.input_audio_transcription.completed";
+const tellsSession = /^(?:transcription_)?session\.(?:created|updated)$/;
 const ends = /^response\.(?:completed|done|failed|incomplete|cancelled)$/;
 
 /** One line a frame: line ends inside JSON are only white space. */
@@ -222,7 +247,7 @@ function keepLine(kept: Kept, frame: Buffer): void {
 function hand(
   { facts, hand: take, clock }: SocketExchangesParts,
   exchange: Exchange,
-  ending: SocketEnding & Pick<CaptureFacts, "socketModel">,
+  ending: SocketEnding & Pick<CaptureFacts, "socketModel" | "unused">,
 ): void {
   const { id, ticket, startedAt, started, firstByteAt, request, response } = exchange;
   const metered = ticket?.end("answered");

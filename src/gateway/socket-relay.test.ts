@@ -42,7 +42,8 @@ test("a verdict that comes after the socket's end gives its ticket back", async 
   socket.relay.consumerClosed(1000, "");
   const { ticket, endings } = createTicket();
   await socket.decide(pass(ticket));
-  expect([endings, socket.captures]).toEqual([["spared"], []]);
+  expect(endings).toEqual(["spared"]);
+  expect(socket.captures).toMatchObject([{ id: "socket", unused: true }]);
 });
 
 test("an answer that is refused doesn't go down: an error event does, and the socket ends", async () => {
@@ -94,6 +95,7 @@ function open({ family = "openai", judged }: { family?: Family; judged?: SocketV
   const relay = createSocketRelay({
     upstream: upstream as unknown as WebSocket,
     exchanges: createResponseExchanges({
+      id: "socket",
       facts: socketFacts,
       hand: (capture) => void captures.push(capture),
       clock: { now: () => 0, elapsed: () => 0 },

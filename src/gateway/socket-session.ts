@@ -1,10 +1,22 @@
 import { object, parseJson, text } from "../dialects/json.ts";
 
+/** The models that work in a session. */
+export type SessionModels = {
+  /** It answers. */
+  readonly model?: string | undefined;
+  /** It writes down what the consumer says, and is billed by itself. */
+  readonly transcriber?: string | undefined;
+};
+
 /** A session tells its settings in some kilobytes; what is larger isn't worth the time of the request thread. Bytes. */
 const largestSession = 1_048_576;
 
-/** The model that answers in a session, as an event about the session tells it (https://platform.openai.com/docs/api-reference/realtime-server-events/session/created). */
-export function readSessionModel(frame: Buffer): string | undefined {
+/** Reads an event about a session, in its present form or its beta's (https://platform.openai.com/docs/api-reference/realtime-server-events/session/created); `undefined` where nothing can be read. */
+export function readSessionModels(frame: Buffer): SessionModels | undefined {
   if (frame.length > largestSession) return undefined;
-  return text(object(object(parseJson(frame.toString()))?.session)?.model);
+  const session = object(object(parseJson(frame.toString()))?.session);
+  if (!session) return undefined;
+  const heard =
+    object(object(object(session.audio)?.input)?.transcription) ?? object(session.input_audio_transcription);
+  return { model: text(session.model), transcriber: text(heard?.model) };
 }

@@ -178,6 +178,15 @@ test("a consumer that leaves before the first byte has used what it sent, once t
   expect(read({ ...left, sentAfter: undefined })).toMatchObject({ usage: { source: "none", total: 0 } });
 });
 
+test("a socket on which no model worked has neither usage nor cost", () => {
+  const socket = { transport: "websocket", method: "GET", path: "/v1/realtime", dialect: "openai-responses" } as const;
+  const exchange = read(
+    capture({}, { ...socket, unused: true, sentAfter: 0, outcome: "aborted", request: empty, response: empty }),
+  );
+  expect(exchange).toMatchObject({ kind: "other", usage: { total: 0, source: "none" } });
+  expect([exchange.unpriced, exchange.cost_nano_usd]).toEqual([undefined, undefined]);
+});
+
 test("an answer on a socket has the model of its session where neither side names one, and is priced by it", () => {
   const response = { id: "r1", output: [], usage: { input_tokens: 1000, output_tokens: 0, total_tokens: 1000 } };
   const socket = { transport: "websocket", method: "GET", path: "/v1/realtime", dialect: "openai-responses" } as const;

@@ -31,7 +31,7 @@ export function createExchangeReader({ findDialect, prices, defaultSession }: Re
     const request = dialect ? readRequestFacts(dialect, capture) : {};
     // A session is warmed by a request that generates nothing, and is not billed.
     const warms = request.parameters?.["generate"] === false;
-    const kind = warms ? "other" : (dialect?.kindOf(place) ?? "other");
+    const kind = warms || capture.unused ? "other" : (dialect?.kindOf(place) ?? "other");
     const answer = dialect ? readAnswerFacts(dialect, capture) : {};
     const ending = readEnding(capture, kind, answer);
     const told = readUsage(capture, kind, request, answer, ending.outcome);

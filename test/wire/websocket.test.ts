@@ -513,6 +513,40 @@ describe("each answer on a socket is an exchange of its own", () => {
     expect(record.unpriced).toBeUndefined();
   });
 
+  test.concurrent("and so is what another model wrote down of what was said, which is billed by itself", async () => {
+    const usage = { type: "tokens", total_tokens: 22, input_tokens: 13, output_tokens: 9 };
+    const { consumer, name } = await connect({
+      open: (socket) => {
+        const transcription = { model: "gpt-4o-transcribe" };
+        for (const event of [
+          { type: "session.updated", session: { model: "gpt-realtime", audio: { input: { transcription } } } },
+          { type: "conversation.item.input_audio_transcription.completed", item_id: "i", transcript: "Hi", usage },
+        ])
+          socket.send(JSON.stringify(event));
+      },
+    });
+    await consumer.until(2);
+    consumer.socket.close();
+    const record = await open.waitForRecord(({ query }) => query?.includes(name) === true);
+    expect(record).toMatchObject({
+      kind: "generation",
+      outcome: "answered",
+      model: "gpt-4o-transcribe",
+      usage: { source: "provider", total: 22 },
+      cost_nano_usd: expect.any(String),
+    });
+  });
+
+  test.concurrent("a socket without one is recorded itself, by the id that its consumer was told", async () => {
+    const { path } = target(echo);
+    const call = openCall(open.port, { target: path, headers: handshake });
+    const head = await new Promise<string>((resolve) => call.socket.once("data", (bytes) => resolve(String(bytes))));
+    call.leave();
+    const told = /^x-weir-exchange-id: (.+)\r$/im.exec(head)?.[1];
+    const record = await open.waitForRecord(({ id }) => id === told);
+    expect(record).toMatchObject({ kind: "other", transport: "websocket", status: 101, usage: { source: "none" } });
+  });
+
   test.concurrent("two that interleave stay apart", async () => {
     const { consumer, name } = await connect({
       message: (socket) => {
