@@ -264,9 +264,9 @@ test("a realtime response by voice tells its transcript and its usage by kind", 
 });
 
 test("a transcription of what was said tells its text and its usage, in LLM tokens or seconds", () => {
-  const read = (usage: object) =>
+  const read = (told: object) =>
     readStream(
-      [{ type: "conversation.item.input_audio_transcription.completed", item_id: "i", transcript: "Hi", usage }],
+      [{ type: "conversation.item.input_audio_transcription.completed", item_id: "i", transcript: "Hi", usage: told }],
       { type: "application/x-ndjson" },
     );
   const tokens = { total_tokens: 22, input_tokens: 13, input_token_details: { audio_tokens: 13 }, output_tokens: 9 };

@@ -1,4 +1,5 @@
 import type { Server, WebSocketHandler } from "bun";
+import { text } from "../dialects/json.ts";
 import type { Hand } from "../domain/capture.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { removeAddedQuery } from "./added-query.ts";
@@ -161,7 +162,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       clock,
       keepBytes: parts.keepBytes,
       meterBytes: parts.meterBytes,
-      model: new URLSearchParams(arrival.search).get("model") || undefined,
+      model: text(new URLSearchParams(arrival.search).get("model")),
       isMedia: leave.route.dialect.isMedia,
     };
     return leave.route.dialect.name === "openai-responses"
@@ -193,7 +194,8 @@ const noSocketHere =
 /** The headers of an upstream's 101 that go down: what belongs to its own handshake doesn't. */
 function readHandshakeHeaders(upstream: Headers, { route, grant }: Leave): Headers {
   const headers = readDownstreamHeaders(upstream, false);
-  for (const name of [...headers.keys()]) if (name.startsWith("sec-websocket-")) headers.delete(name);
+  const names = [...headers.keys()];
+  for (const name of names) if (name.startsWith("sec-websocket-")) headers.delete(name);
   removeAddedQuery(headers, route.provider, grant);
   return headers;
 }
