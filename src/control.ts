@@ -12,7 +12,7 @@ import { type Budgets, createBudgets } from "./limits/budgets.ts";
 import type { Log } from "./lib/log.ts";
 import type { TroubleLog } from "./lib/trouble-log.ts";
 import { type ControlStore, openControlStore } from "./storage/control-store.ts";
-import { mayDatabaseRecover } from "./storage/database-failure.ts";
+import { isDataRefused, mayDatabaseRecover } from "./storage/database-failure.ts";
 import { startTokenCleanup } from "./storage/token-cleanup.ts";
 import { tryToWrite } from "./storage/try-to-write.ts";
 
@@ -114,6 +114,7 @@ export async function openControl({
       budgetWebhook?.wake();
     },
     keepNotices: budgetWebhook !== undefined,
+    isRefused: isDataRefused,
     onTrouble: trouble,
   });
   const denials = createDenials({

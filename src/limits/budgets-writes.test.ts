@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type DatabaseTest, onEachDatabase, type Place } from "../../test/storage.ts";
 import type { Budget } from "../domain/budget.ts";
 import { Refusal } from "../domain/refusal.ts";
+import { isDataRefused } from "../storage/database-failure.ts";
 import { createSpendStore } from "../storage/spend.ts";
 import { type Budgets, type BudgetTicket, createBudgets } from "./budgets.ts";
 
@@ -29,6 +30,7 @@ async function open(place: Place) {
     onFailure: "closed",
     onEvent: () => {},
     keepNotices: false,
+    isRefused: isDataRefused,
     onTrouble: (error) => {
       throw error;
     },

@@ -1,9 +1,17 @@
 import { expect } from "bun:test";
+import { hash } from "node:crypto";
 import { z } from "zod";
-import { type DatabaseTest, onEachDatabase, type Place } from "../../test/storage.ts";
+import {
+  type DatabaseTest,
+  makePostgresPlace,
+  onEachDatabase,
+  type Place,
+  testOnPostgres,
+} from "../../test/storage.ts";
 import type { Budget } from "../domain/budget.ts";
 import { Refusal } from "../domain/refusal.ts";
 import type { SpendStore } from "../domain/spend.ts";
+import { isDataRefused } from "../storage/database-failure.ts";
 import { createSpendStore } from "../storage/spend.ts";
 import type { BudgetEvent } from "./budget-event.ts";
 import { type Budgets, type BudgetSubject, type BudgetTicket, createBudgets } from "./budgets.ts";
@@ -38,6 +46,7 @@ async function openPair(place: Place, more: { readonly onFailure?: "open"; reado
       onFailure: more.onFailure ?? "closed",
       onEvent: (event) => told.push(event),
       keepNotices: true,
+      isRefused: isDataRefused,
       onTrouble: (_, phrase) => troubles.push(phrase),
     });
     return { storage, budgets, calls };
@@ -371,6 +380,49 @@ onEachDatabase((it: DatabaseTest, makePlace) => {
     ticket.settle(usd);
     expect(pair.troubles.length).toBeGreaterThan(0);
   });
+});
+
+/** A name that is too large for an index of PostgreSQL, however it is packed; SQLite has nothing against it. */
+const unwritable = Array.from({ length: 300 }, (_, at) => hash("sha256", String(at), "hex")).join("");
+
+testOnPostgres(
+  "an account that the database refuses holds no other up, and is given up in the end",
+  async () => {
+    await using place = await makePostgresPlace();
+    await using pair = await openPair(place, { users: [{ ...month, hard: false }] });
+    const { one } = pair;
+    (await taken(one, { user: unwritable }, usd / 10)).settle(usd / 10);
+    for (let at = 0; at < 20; at += 1) (await taken(one, { user: `u${at}` }, usd / 10)).settle(usd / 10);
+    await until(async () => (await pair.readSpent("u19"))[0] === usd / 10);
+    // Others can be asked for all the while.
+    (await taken(one, project(month), usd / 2)).settle(usd / 2);
+    await until(async () => (await pair.readSpent())[0] === usd / 2);
+    for (let at = 0; at < 20; at += 1) expect(await pair.readSpent(`u${at}`)).toEqual([usd / 10]);
+    await until(() => {
+      pair.time.ms += 2_000;
+      return pair.troubles.some((phrase) => phrase.includes("given up"));
+    });
+    expect(new Set(pair.troubles)).toEqual(
+      new Set([
+        "the database refuses what is spent of a budget, which is tried again",
+        "the database refuses what is spent of a budget, which is given up",
+      ]),
+    );
+    expect(await pair.readSpent(unwritable)).toEqual([]);
+  },
+  30_000,
+);
+
+testOnPostgres("what was spent is written down at the end, but of what the database refuses", async () => {
+  await using place = await makePostgresPlace();
+  await using pair = await openPair(place, { users: [{ ...month, hard: false }] });
+  for (const user of ["u0", unwritable, "u1", "u2"]) (await taken(pair.one, { user }, usd / 10)).settle(usd / 10);
+  (await taken(pair.one, project(month), usd / 2)).settle(usd / 4);
+  await pair.one.budgets.close();
+  for (const user of ["u0", "u1", "u2"]) expect(await pair.readSpent(user)).toEqual([usd / 10]);
+  expect(await pair.readSpent()).toEqual([usd / 4]);
+  expect(await pair.readLeases()).toBe(0);
+  expect(pair.troubles).toEqual(["the database refuses what is spent of a budget, which is given up"]);
 });
 
 function fail(): never {

@@ -49,6 +49,8 @@ export type BudgetsParts = {
   readonly onEvent: (event: BudgetEvent) => void;
   /** Whether events are also kept in the database as notices, in the moment in which they happen. */
   readonly keepNotices: boolean;
+  /** Whether the database refuses what it was given, and isn't away. */
+  readonly isRefused: (error: unknown) => boolean;
   readonly onTrouble: (error: unknown, phrase: string) => void;
 };
 

@@ -46,6 +46,9 @@ export type Account = {
   /** Calls were refused because of what is spent, which the database doesn't know yet; and the amount of which it does. */
   exhausted: boolean;
   exhaustedOf: number;
+  /** How often the database refused it since it took it, and until when it is left alone for that. */
+  faults: number;
+  restsUntil: number;
   /** It is being written down. */
   busy: boolean;
   readonly waiting: Waiter[];
@@ -84,6 +87,8 @@ export function createAccount(
     refusedUntil: 0,
     exhausted: false,
     exhaustedOf: 0,
+    faults: 0,
+    restsUntil: 0,
     busy: false,
     waiting: [],
     sleepers: new Set(),

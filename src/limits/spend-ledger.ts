@@ -30,8 +30,13 @@ export type SpendLedgerParts = {
   readonly onEvent: (event: BudgetEvent) => void;
   /** Whether events are kept as notices, with what they tell of. */
   readonly keepNotices: boolean;
+  /** Whether the database refuses what it was given, and isn't away. */
+  readonly isRefused: (error: unknown) => boolean;
   readonly onTrouble: (error: unknown, phrase: string) => void;
 };
+
+/** What came of writing accounts down: their states, or why there are none. */
+type Written = readonly SpendState[] | "refused" | "away";
 
 /** How often what was spent is written down, and leases are renewed; what isn't used for so long is given back. Milliseconds. */
 const writeEveryMs = 400;
@@ -44,12 +49,14 @@ const restMs = 500;
 const refusedForMs = 100;
 /** How often a call that others were faster than is tried again. */
 const mostTries = 5;
+/** An account that the database refuses is tried again after `restMs`, after twice that and so on, and given up after so many times. */
+const mostFaults = 6;
 /** Accounts that are written down in one transaction. */
 const batchSize = 50;
 
 /** Creates an empty one. */
 export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
-  const { store, clock, onEvent, keepNotices, onTrouble } = parts;
+  const { store, clock, onEvent, keepNotices, isRefused, onTrouble } = parts;
   const holder = Bun.randomUUIDv7();
   const current = new Map<string, Account>();
   /** Those of former periods too, until all of their calls have ended. */
@@ -85,7 +92,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     ask(account, need) {
       const now = clock.elapsed();
       if (need >= account.refused && now < account.refusedUntil) return "refused";
-      if (closed || hanging > 0 || now < restsUntil) return "unknown";
+      if (closed || hanging > 0 || now < restsUntil || now < account.restsUntil) return "unknown";
       const { promise, resolve } = Promise.withResolvers<Answer>();
       account.waiting.push({ need, resolve, tries: 0 });
       if (!account.busy) track(serve(account));
@@ -146,9 +153,9 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     account.busy = false;
   }
 
-  function answer(account: Account, waiters: readonly Waiter[], states: readonly SpendState[] | undefined): void {
+  function answer(account: Account, waiters: readonly Waiter[], written: Written): void {
     const now = clock.elapsed();
-    const left = states?.[0]?.left;
+    const left = typeof written === "string" ? undefined : written[0]?.left;
     for (const waiter of waiters) {
       const { need, resolve } = waiter;
       waiter.tries += 1;
@@ -165,12 +172,8 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     }
   }
 
-  /** Writes accounts down, and takes over what the database says of them; `undefined` where it can't be reached. */
-  async function write(
-    batch: readonly Account[],
-    needs: readonly number[],
-    giveAll = false,
-  ): Promise<readonly SpendState[] | undefined> {
+  /** Writes accounts down, all or none, and takes over what the database says of them. */
+  async function write(batch: readonly Account[], needs: readonly number[], giveAll = false): Promise<Written> {
     const at = clock.elapsed();
     const news = batch.map((account) => tell(account, { needs, at, giveAll }));
     const events: BudgetEvent[] = [];
@@ -179,16 +182,40 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
       events.push(...told);
       return keepNotices ? told.map(createBudgetNotice) : [];
     };
-    const states = await store.sync(holder, news, describe).catch((error: unknown) => {
-      restsUntil = clock.elapsed() + restMs;
-      onTrouble(error, "what is spent of budgets can't be read or written down and is tried again");
-    });
+    const written: Written = await store
+      .sync(holder, news, describe)
+      .catch((error: unknown) => noteFailure(batch, error));
+    if (typeof written === "string") return written;
     for (const [index, account] of batch.entries()) {
-      const [sent, state] = [news[index], states?.[index]];
+      const [sent, state] = [news[index], written[index]];
       if (sent && state) takeOver(account, { sent, state, at });
     }
-    if (states) for (const event of events) onEvent(event);
-    return states || undefined;
+    for (const event of events) onEvent(event);
+    return written;
+  }
+
+  /** Only where the database is away everything rests; an account that it refuses rests alone. */
+  function noteFailure(batch: readonly Account[], error: unknown): "refused" | "away" {
+    if (!isRefused(error)) {
+      restsUntil = clock.elapsed() + restMs;
+      onTrouble(error, "what is spent of budgets can't be read or written down and is tried again");
+      return "away";
+    }
+    const [account] = batch;
+    if (account && batch.length === 1) noteFault(account, error);
+    return "refused";
+  }
+
+  function noteFault(account: Account, error: unknown): void {
+    account.faults += 1;
+    account.restsUntil = clock.elapsed() + restMs * 2 ** (account.faults - 1);
+    if (!closed && account.faults < mostFaults) {
+      onTrouble(error, "the database refuses what is spent of a budget, which is tried again");
+      return;
+    }
+    forget(account);
+    const lost = `${account.settled - account.written} nano-dollars of the budget of a ${account.key.scope} are not counted`;
+    onTrouble(new Error(lost, { cause: error }), "the database refuses what is spent of a budget, which is given up");
   }
 
   function tell(
@@ -221,6 +248,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     account: Account,
     { sent, state, at }: { readonly sent: SpendNews; readonly state: SpendState; readonly at: number },
   ): void {
+    account.faults = 0;
     account.written = sent.settled;
     account.spent = state.spent;
     account.left = state.left;
@@ -284,6 +312,7 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
 
   /** Whether there is something to tell the database. */
   function isDue(account: Account, at: number): boolean {
+    if (at < account.restsUntil) return false;
     if (account.settled !== account.written) return true;
     if (account.exhausted || account.lease < account.reserved) return true;
     if (account.lease > 0 && isLapsed(account, at)) return true;
@@ -306,20 +335,27 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     for (let from = 0; from < due.length; from += batchSize) {
       const batch = due.slice(from, from + batchSize).filter(({ busy }) => !busy);
       for (const account of batch) account.busy = true;
-      const states = await write(batch, [], giveAll);
+      const written = await writeEach(batch, giveAll);
       for (const account of batch) {
         account.busy = false;
         if (account.waiting.length > 0) track(serve(account));
       }
-      if (!states) return;
+      if (written === "away") return;
     }
+  }
+
+  /** One that the database refuses is found by halving, so that it holds up no other. */
+  async function writeEach(batch: readonly Account[], giveAll: boolean): Promise<Written> {
+    const written = await write(batch, [], giveAll);
+    if (written !== "refused" || batch.length < 2) return written;
+    const middle = Math.ceil(batch.length / 2);
+    const first = await writeEach(batch.slice(0, middle), giveAll);
+    return first === "away" ? first : writeEach(batch.slice(middle), giveAll);
   }
 
   async function end(over: readonly Account[]): Promise<void> {
     for (const account of over) {
-      accounts.delete(account);
-      const name = `${account.key.scope}/${account.key.period}/${account.key.id}`;
-      if (current.get(name) === account) current.delete(name);
+      forget(account);
       if (account.seenAt > Number.NEGATIVE_INFINITY || account.settled > 0) ended.push(account.turn);
     }
     const gone = ended.splice(0, batchSize);
@@ -328,6 +364,12 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     await store
       .end(holder, gone)
       .catch((error: unknown) => onTrouble(error, "a budget's lease could not be taken away"));
+  }
+
+  function forget(account: Account): void {
+    accounts.delete(account);
+    const name = `${account.key.scope}/${account.key.period}/${account.key.id}`;
+    if (current.get(name) === account) current.delete(name);
   }
 
   async function renew(at: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "bun:test";
-import { isDatabaseFailure, mayDatabaseRecover } from "./database-failure.ts";
+import { isDatabaseFailure, isDataRefused, mayDatabaseRecover } from "./database-failure.ts";
 
 function thrownBy(run: () => unknown): unknown {
   try {
@@ -23,7 +23,7 @@ test("what SQLite and the system say is the database's trouble", () => {
 test("what PostgreSQL says is its trouble, unless it is about the data that it was given", () => {
   const say = (code: string) => Object.assign(new Error("as PostgreSQL says it"), { severity: "ERROR", code });
   for (const code of ["57P01", "53300", "42P01", "40001", "25006"]) expect(isDatabaseFailure(say(code))).toBe(true);
-  for (const code of ["22021", "23505"]) expect(isDatabaseFailure(say(code))).toBe(false);
+  for (const code of ["22021", "23505", "54000"]) expect(isDatabaseFailure(say(code))).toBe(false);
   for (const words of [
     "timeout exceeded when trying to connect",
     "Query read timeout",
@@ -33,6 +33,18 @@ test("what PostgreSQL says is its trouble, unless it is about the data that it w
     "driver has already been destroyed",
   ])
     expect(isDatabaseFailure(new Error(words))).toBe(true);
+});
+
+test("of what a database says, only what is about data is refused again", () => {
+  const say = (code: string) => Object.assign(new Error("as PostgreSQL says it"), { severity: "ERROR", code });
+  for (const code of ["22021", "23505", "54000"]) expect([code, isDataRefused(say(code))]).toEqual([code, true]);
+  for (const code of ["57P01", "53300", "42P01", "40001"])
+    expect([code, isDataRefused(say(code))]).toEqual([code, false]);
+  const database = new Database(":memory:");
+  database.run("create table t (n integer not null)");
+  expect(isDataRefused(thrownBy(() => database.run("insert into t values (null)")))).toBe(true);
+  expect(isDataRefused(thrownBy(() => database.run("select * from nothing")))).toBe(false);
+  expect(isDataRefused(new Error("The server does not support SSL connections"))).toBe(false);
 });
 
 test("a server that is away, starts or is full may come; what it refuses for good doesn't change by itself", () => {
