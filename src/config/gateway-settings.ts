@@ -65,7 +65,7 @@ export const gatewaySettings = {
     env: "MAX_INSPECT_BYTES",
     yaml: "gateway.max_inspect_bytes",
     ...withDefault(size(), "8MB"),
-    help: "The largest JSON request that is held whole and looked into; larger ones stream through. Where a policy is about parameters it bounds every request, and larger ones are refused.",
+    help: "The largest JSON request that is held whole and looked into, and the largest form where limits or budgets bound the call; larger ones stream through. Where a policy is about parameters it bounds every request, and larger ones are refused.",
   },
   maxBodyBytes: {
     env: "MAX_BODY_BYTES",

@@ -52,7 +52,7 @@ const oneRead = 65_536;
 export type BodyNeeds = {
   /** A body of whatever type is held whole, and a larger one is refused with this. */
   readonly tooLargeToHold?: (() => Refusal) | undefined;
-  /** A body that may be JSON though its type doesn't say so is held whole, where it isn't too large. */
+  /** A form, and a body that may be JSON though its type doesn't say so, is held whole, where it isn't too large. */
   readonly guesses?: boolean;
 };
 
@@ -69,7 +69,7 @@ export async function readCall(
   const isLarge = (size ?? 0) > limits.maxInspectBytes;
   if (isLarge && tooLargeToHold) throw tooLargeToHold();
   const json = isJson(headers["content-type"]);
-  const held = json || tooLargeToHold !== undefined || (guesses && mayBeJson(headers["content-type"]));
+  const held = json || tooLargeToHold !== undefined || (guesses && mayNameModel(headers["content-type"]));
   if (isLarge || !held) return createCall(arrival, leave, readStream(arrival, limits, []));
   const body =
     size === undefined || size > oneRead
@@ -107,9 +107,14 @@ export function isJson(type: string | undefined): boolean {
   return type !== undefined && /^\s*application\/(?:[\w.+-]+\+)?json\b/i.test(type);
 }
 
-/** Some providers read JSON of any type but those that are something else for sure. */
-function mayBeJson(type: string | undefined): boolean {
-  return !/^\s*(?:multipart|image|audio|video|font)\//i.test(type ?? "");
+/** Some providers read JSON of any type but those that are something else for sure; forms name a model too. */
+function mayNameModel(type: string | undefined): boolean {
+  return isForm(type) || !/^\s*(?:multipart|image|audio|video|font)\//i.test(type ?? "");
+}
+
+/** Whether a content type says a form that may have files in it. */
+export function isForm(type: string | undefined): boolean {
+  return type !== undefined && /^\s*multipart\/form-data\b/i.test(type);
 }
 
 /** A body of unknown or notable length is collected until it is whole, or has grown beyond what we look into. */

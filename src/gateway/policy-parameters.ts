@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { decode } from "../lib/decode.ts";
-import { listFormFields } from "../lib/form-fields.ts";
+import { type FormField, listFormFields } from "../lib/form-fields.ts";
 import { readJsonObject } from "../lib/json-object.ts";
 import type { Member } from "../lib/json-scan.ts";
 import type { HeaderValues } from "./arrival.ts";
@@ -86,11 +86,16 @@ function readPairs(bytes: Buffer): readonly Parameter[] | Unsure {
   return typeof pairs === "string" ? pairs : pairs.map(([name, text]) => createParameter(name, text));
 }
 
-function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | Unsure {
+/** The fields of a form, files too, by its content type. */
+export function readFormFields(type: string, bytes: Buffer): readonly FormField[] | Unsure {
   // A form's first line is its delimiter, which stands at its end too.
   if (hasManyMarks(bytes, bytes.subarray(0, bytes.indexOf("\r\n", 2)), mostParameters + 1)) return "excessive";
   const listed = listFormFields(type, bytes);
-  const fields = listed ? withinNames(listed, ({ name }) => name) : "unreadable";
+  return listed ? withinNames(listed, ({ name }) => name) : "unreadable";
+}
+
+function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | Unsure {
+  const fields = readFormFields(type, bytes);
   return typeof fields === "string" ? fields : fields.map(({ name, text }) => createParameter(name, text));
 }
 

@@ -8,11 +8,13 @@ import type { Estimate, Estimator } from "../limits/estimate.ts";
 import type { LimitSubject } from "../limits/find-demands.ts";
 import type { Hold } from "../limits/limiter.ts";
 import type { Limits, LimitTicket } from "../limits/limits.ts";
+import { readFormNote } from "../limits/read-form.ts";
 import { readRequestNote, type RequestNote } from "../limits/read-request.ts";
 import type { CostEstimator } from "../prices/estimate-cost.ts";
 import type { Arrival } from "./arrival.ts";
-import type { CallBody, Leave } from "./call.ts";
+import { type CallBody, isForm, type Leave } from "./call.ts";
 import { listCredentials } from "./credential.ts";
+import { readFormFields } from "./policy-parameters.ts";
 import type { Settling, Unsettled } from "./settling.ts";
 import type { Ticket } from "./ticket.ts";
 import type { Pass } from "./token-book.ts";
@@ -225,7 +227,7 @@ class CallTicket implements Ticket, Unsettled {
 }
 
 const noModel =
-  "No model can be read in this request, and only priced models may be used here. Send a JSON body that names its model.";
+  "No model can be read in this request, and only priced models may be used here. Send a JSON body or a form that names its model.";
 
 const noHeaders: Readonly<Record<string, string>> = {};
 
@@ -244,11 +246,20 @@ function readNote(
   const encoding = headers["content-encoding"];
   const bytes = body.kind === "whole" ? body.bytes : undefined;
   const plain = encoding === undefined || !bytes ? bytes : unpack(bytes, encoding, maxInspectBytes);
-  const note = readRequestNote(route.dialect.name, plain, route.path, maxSampleBytes);
+  const said = readRequestNote(route.dialect.name, plain, route.path, maxSampleBytes);
+  const note = plain && isForm(headers["content-type"]) ? addForm(said, plain, { headers, route }) : said;
   if (note.model !== undefined || !search.includes("model=")) return note;
   // OpenAI's sockets name their model there.
   const model = new URLSearchParams(search).get("model");
   return model ? { ...note, model } : note;
+}
+
+/** A form that can be read in two ways says nothing. */
+function addForm(note: RequestNote, plain: Uint8Array, { headers, route }: Pick<TollCall, "headers" | "route">) {
+  const bytes = Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
+  const fields = readFormFields(headers["content-type"] ?? "", bytes);
+  if (typeof fields === "string") return note;
+  return { ...note, ...readFormNote(route.dialect.name, { fields, bytes: bytes.length, path: route.path }) };
 }
 
 function unpack(bytes: Uint8Array, encoding: string, maxBytes: number): Uint8Array | undefined {

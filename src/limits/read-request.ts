@@ -51,7 +51,7 @@ export function readRequestNote(
 const nothing = Buffer.alloc(0);
 
 /** Dialects are named after their vendor; what nobody knows is mostly made after OpenAI's. */
-function familyOf(dialect: string): Family {
+export function familyOf(dialect: string): Family {
   if (dialect.startsWith("anthropic")) return "anthropic";
   return dialect.startsWith("gemini") ? "gemini" : "openai";
 }
