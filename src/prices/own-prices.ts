@@ -29,21 +29,42 @@ export function createOwnPrices({ models, aliases }: OwnPrices): OwnPriceBook {
     nameOf: (model) => names.find(({ matches }) => matches(model.toLowerCase()))?.name ?? model,
     find(provider, model) {
       const found = new Map<Row, Listing>();
-      // The closest name first: a row for a dated model comes before the one without its date.
-      for (const { name } of [{ name: model.toLowerCase() }, ...modelNames(model)])
-        for (const row of rows) {
-          const { provider: only } = row.listing;
-          if (found.has(row) || (only !== undefined && only !== provider)) continue;
-          if (row.matches(name)) found.set(row, { ...row.listing, matched: name });
-        }
+      const held = rows.filter(({ listing: { provider: only } }) => only === undefined || only === provider);
+      const [globs, exact] = split(held, ({ listing }) => isGlob(listing.model));
+      const [tuned, plain] = split([model.toLowerCase(), ...modelNames(model).map(({ name }) => name)], isTuned);
+      // A name before a glob: answers date what was asked for without a date. But `ft:*` comes before its models' base.
+      for (const [kind, closest] of [
+        [exact, tuned],
+        [globs, tuned],
+        [exact, plain],
+        [globs, plain],
+      ] as const)
+        // The closest name first: a row for a dated model comes before the one without its date.
+        for (const name of closest)
+          for (const row of kind)
+            if (!found.has(row) && row.matches(name)) found.set(row, { ...row.listing, matched: name });
       return [...found.values()];
     },
     list: () => rows.map(({ listing }) => listing),
   };
 }
 
+/** Those of which it is so, and the others. */
+function split<T>(all: readonly T[], isSo: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isSo), all.filter((one) => !isSo(one))];
+}
+
+/** Whether a name is that of a fine-tuned model, and not of its base. */
+function isTuned(name: string): boolean {
+  return /(?:^|\/)ft:/.test(name);
+}
+
+function isGlob(name: string): boolean {
+  return name.includes("*");
+}
+
 function exactFirst<T>(entries: readonly (readonly [string, T])[]): readonly (readonly [string, T])[] {
-  return entries.toSorted(([a], [b]) => Number(a.includes("*")) - Number(b.includes("*")));
+  return entries.toSorted(([a], [b]) => Number(isGlob(a)) - Number(isGlob(b)));
 }
 
 function toMatcher(pattern: string): (name: string) => boolean {

@@ -260,6 +260,26 @@ test("of an operator's rows the closest name counts, then the one for the provid
   expect(price("openai", "gpt-4-turbo", "2026-07-01")).toBe(9_000_000_000n);
 });
 
+test("an exact row comes before a glob, with a date or a router's prefix too, and one for fine-tuned models before their base", () => {
+  const rows = (models: Readonly<Record<string, string>>) =>
+    createPriceBook({
+      own: {
+        models: Object.fromEntries(Object.entries(models).map(([name, input]) => [name, [{ input }]])),
+        aliases: {},
+      },
+    });
+  const own = rows({ "gpt-*": "0.1", "gpt-4o": "2", "ft:gpt-4o*": "4", "**": "7" });
+  const price = (model: string, prices = own) =>
+    nanoUsd({ provider: "openai", model, usage: used({ input: 1_000_000 }) }, prices);
+  for (const model of ["gpt-4o", "gpt-4o-2024-08-06", "openai/gpt-4o", "openai/gpt-4o-2024-08-06", "GPT-4o"])
+    expect([model, price(model)]).toEqual([model, 2_000_000_000n]);
+  expect(price("gpt-4o-mini-2024-07-18")).toBe(100_000_000n);
+  expect(price("ft:gpt-4o-2024-08-06:org::id")).toBe(4_000_000_000n);
+  expect(price("ft:gpt-4o-2024-08-06:org::id", rows({ "gpt-*": "0.1", "gpt-4o": "2" }))).toBe(2_000_000_000n);
+  // A row that names its date is the closest.
+  expect(price("gpt-4o-2024-08-06", rows({ "gpt-4o": "2", "gpt-4o-2024-08-06": "3" }))).toBe(3_000_000_000n);
+});
+
 test("an own price says which state of the configuration it is, and tiers of service don't change it", () => {
   const priceWith = (input: string) =>
     createPriceBook({ own: { models: { "gpt-5": [{ input, from: "2026-01-01" }] }, aliases: {} } }).price({
