@@ -23,9 +23,12 @@ What a model costs is looked up in "prices" of weir.yaml first, and then in the 
 the one that "weir prices update" has fetched into <DATA_DIR>/prices.json. Prices are USD for a million.
 
   $ weir prices list --provider anthropic --model "claude-sonnet-*"
-  $ weir prices explain gpt-4o --input 1000 --cached 800 --output 200 --tier batch
+  $ weir prices explain gpt-4o --input 200 --cached 800 --output 200 --tier batch
   $ weir prices update
   $ weir prices reprice --from 2026-03-01 --to 2026-04-01 --model gpt-4o --dry-run
+
+What "explain" counts is apart from each other: of 1,000 prompt_tokens of OpenAI of which 800 were cached, --input is 200. So is
+--output beside --reasoning.
 
 The exit code is 0 where it was done, 1 where it failed or there is no price, 2 for a mistake in the options or the settings,
 3 where the price data or the database can't be reached.
@@ -33,7 +36,7 @@ The exit code is 0 where it was done, 1 where it failed or there is no price, 2 
 
 /** The options of `explain` that count something, and what they count. */
 const counted: readonly (readonly [option: string, bucket: UsageBucket, about: string])[] = [
-  ["input", "input", "LLM tokens of plain input"],
+  ["input", "input", "LLM tokens of input, beside those that are cached, sound or pictures"],
   ["cached", "input_cached", "of input read from a cache"],
   ["write-5m", "input_cache_write_5m", "of input written to a cache for five minutes"],
   ["write-1h", "input_cache_write_1h", "of input written to a cache for an hour"],

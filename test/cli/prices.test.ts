@@ -46,6 +46,9 @@ test("weir prices explain says which name was found where, the rates, and each l
   const { code, stdout } = await home.weir(["prices", "explain", "house-a", "--input", "300000", "--output", "10"]);
   expect([code, stdout]).toEqual([0, containing('"house-a" is "house-*", in prices.models of weir.yaml')]);
   expect(stdout).toMatch(/^total +0\.600025$/m);
+  expect(stdout).not.toContain("Input in all");
+  const cached = await home.weir(["prices", "explain", "gpt-4o", "--input", "200", "--cached", "800"]);
+  expect(cached.stdout).toContain("Input in all: 1,000 LLM tokens");
 }, 30_000);
 
 test("weir prices explain tells the price that is charged, of the provider that a model's name belongs to", async () => {

@@ -1,3 +1,4 @@
+import type { CostLine } from "../../domain/exchange.ts";
 import { type UsageBucket, usageBuckets } from "../../domain/usage.ts";
 import { type Decimal, writeDecimal } from "../../lib/decimal.ts";
 import type { Pricing } from "../../prices/price-book.ts";
@@ -164,9 +165,18 @@ function describePricing(pricing: Pricing | undefined): readonly string[] {
         usdOfNano(BigInt(nano_usd)),
       ]);
       const total = ["total", "", "", usdOfNano(pricing.nanoUsd)];
-      return ["", ...formatTable([["", "count", "USD/million", "USD"], ...lines, total], [1, 2, 3])];
+      const table = formatTable([["", "count", "USD/million", "USD"], ...lines, total], [1, 2, 3]);
+      return ["", ...table, ...describeInput(pricing.cost.lines)];
     }
   }
+}
+
+/** The lines are apart from each other, where some providers' counts hold one in another. */
+function describeInput(lines: readonly CostLine[]): readonly string[] {
+  const inputs = lines.filter(({ bucket }) => bucket.startsWith("input"));
+  if (inputs.length < 2) return [];
+  const sum = inputs.reduce((count, { quantity }) => count + quantity, 0);
+  return ["", `Input in all: ${formatCount(sum)} LLM tokens. --input is what is left of them beside the other lines.`];
 }
 
 function writePricing(pricing: Pricing): unknown {
