@@ -2,6 +2,7 @@ import type { Answer, AnswerBuilder, RequestPlace } from "./dialect.ts";
 import { readGeminiError } from "./gemini-error.ts";
 import { modelOf, withoutPrefix } from "./gemini-model.ts";
 import { createCandidate, readCitations } from "./gemini-parts.ts";
+import { countSearches, readQueries } from "./gemini-searches.ts";
 import { readGeminiUsage } from "./gemini-usage.ts";
 import { type JsonObject, count, object, objects, present, text } from "./json.ts";
 import { fromBase64 } from "./media-reference.ts";
@@ -15,6 +16,7 @@ type Candidate = {
 /** Puts an answer of `generateContent` together, whole, from events, or from the elements of a JSON array; other JSON is kept as it is. */
 export function createGeminiAnswer(place: RequestPlace): AnswerBuilder {
   const candidates = new Map<number, Candidate>();
+  const queries: string[] = [];
   let about: Pick<Answer, "model" | "responseId"> = {};
   let usage: unknown;
   let blocked: string | undefined;
@@ -44,6 +46,7 @@ export function createGeminiAnswer(place: RequestPlace): AnswerBuilder {
     candidates.set(index, candidate);
     candidate.parts.add(said.content);
     candidate.finish = text(said.finishReason) ?? candidate.finish;
+    queries.push(...readQueries(said));
     const citations = readCitations(said);
     if (citations.length > 0) candidate.citations = citations;
   }
@@ -74,15 +77,17 @@ export function createGeminiAnswer(place: RequestPlace): AnswerBuilder {
       streamed = true;
       take(data);
     },
-    answer: () =>
-      present({
-        model: about.model ?? modelOf(place),
+    answer() {
+      const model = about.model ?? modelOf(place);
+      return present({
+        model,
         responseId: about.responseId,
         output: readOutput(),
-        usage: readGeminiUsage(usage),
+        usage: readGeminiUsage(usage, countSearches(model, queries)),
         error,
         complete: streamed ? isComplete() : undefined,
-      }),
+      });
+    },
   };
 
   /** A stream has no last event of its own; its candidates say that they have finished. */

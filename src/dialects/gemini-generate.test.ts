@@ -96,6 +96,22 @@ test("a whole answer is read part by part, thoughts apart, its usage in buckets 
   });
 });
 
+test("searches are counted for the bill: each query, and of older models one for the answer", () => {
+  const read = (modelVersion: string, ...queries: readonly string[]) => {
+    const groundingMetadata = { ...grounding, webSearchQueries: queries };
+    return readEvents([
+      { ...chunk([{ text: "It will " }], { groundingMetadata: {} }), modelVersion },
+      { ...chunk([{ text: "rain." }], { finishReason: "STOP", groundingMetadata }), usageMetadata, modelVersion },
+    ]).usage?.requests;
+  };
+  for (const model of ["gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-flash-latest"])
+    expect([model, read(model, "rain", "rain in May", "rain", "")]).toEqual([model, 2]);
+  for (const model of ["gemini-2.5-flash", "gemini-1.5-pro-002", "gemini-robotics-er-1.5-preview"])
+    expect([model, read(model, "rain", "rain in May")]).toEqual([model, 1]);
+  // What it found in files or at an address is no search.
+  for (const model of ["gemini-3-flash-preview", "gemini-2.5-flash"]) expect(read(model)).toBeUndefined();
+});
+
 test("a stream of the same content is the same answer, as events, as a JSON array, and as one array", () => {
   expect(readEvents(stream)).toEqual({ ...readWhole(whole), complete: true });
   const reader = openAnswer(geminiGenerate, place, { contentType: "application/json; charset=UTF-8" });

@@ -1,6 +1,7 @@
 import type { Answer, AnswerBuilder } from "./dialect.ts";
 import { readGeminiError } from "./gemini-error.ts";
 import { withoutPrefix } from "./gemini-model.ts";
+import { countSearches, countToldSearches, readStepQueries } from "./gemini-searches.ts";
 import { createStepsBuilder, readSteps } from "./gemini-steps.ts";
 import { readInteractionUsage } from "./gemini-usage.ts";
 import { type JsonObject, object, objects, present, text } from "./json.ts";
@@ -49,13 +50,15 @@ export function createInteractionAnswer(): AnswerBuilder {
     }
   }
 
+  function listSteps(): readonly JsonObject[] {
+    const streamed = grown.steps();
+    return streamed.length > 0 ? streamed : objects(interaction?.steps ?? interaction?.outputs);
+  }
+
   function readOutput(): Answer["output"] {
     if (other !== undefined) return { kind: "json", value: other };
     if (interaction === undefined) return undefined;
-    const whole = objects(interaction.steps ?? interaction.outputs);
-    const streamed = grown.steps();
-    const steps = streamed.length > 0 ? streamed : whole;
-    return { kind: "choices", choices: [readSteps(steps, interaction.status)] };
+    return { kind: "choices", choices: [readSteps(listSteps(), interaction.status)] };
   }
 
   return {
@@ -70,15 +73,18 @@ export function createInteractionAnswer(): AnswerBuilder {
       const said = object(data) ?? {};
       event(text(said.event_type) ?? name ?? "", said);
     },
-    answer: () =>
-      present({
-        model: withoutPrefix(text(interaction?.model)) ?? text(interaction?.agent),
+    answer() {
+      const model = withoutPrefix(text(interaction?.model)) ?? text(interaction?.agent);
+      const searches = countToldSearches(usage, model) ?? countSearches(model, readStepQueries(listSteps()));
+      return present({
+        model,
         responseId: text(interaction?.id),
         output: readOutput(),
-        usage: readInteractionUsage(usage, interaction?.service_tier),
+        usage: readInteractionUsage(usage, interaction?.service_tier, searches),
         error: error ?? interactionError(interaction),
         complete,
-      }),
+      });
+    },
   };
 }
 

@@ -122,11 +122,27 @@ test("a whole interaction is read step by step, its usage in buckets that don't 
       input_image: 40,
       output: 20,
       output_reasoning: 30,
+      requests: 1,
       total: 155,
       tier: "flex",
       raw: usage,
     },
   });
+});
+
+test("searches are counted as the usage says, else by their queries, and once for an older model", () => {
+  const search = (...queries: readonly string[]) => ({ type: "google_search_call", arguments: { queries } });
+  const steps = [search("rain", "rain in May"), search("rain", " "), { type: "url_context_call" }];
+  const told = [
+    { type: "google_search", count: 4 },
+    { type: "google_maps", count: 9 },
+  ];
+  const read = (more: object) => readWhole({ ...head, steps, usage, ...more }).usage?.requests;
+  expect(read({})).toBe(2);
+  expect(read({ usage: { ...usage, grounding_tool_count: told } })).toBe(4);
+  expect(read({ model: "gemini-2.5-pro" })).toBe(1);
+  expect(read({ model: "gemini-2.5-pro", usage: { ...usage, grounding_tool_count: told } })).toBe(1);
+  expect(read({ steps: [{ type: "url_context_call" }] })).toBeUndefined();
 });
 
 test("a stream of the same content is the same answer, and complete", () => {

@@ -57,6 +57,15 @@ test("each turn is a choice, and usage is that of all turns", () => {
   });
 });
 
+test("searches of all turns are counted", () => {
+  const turn = (...webSearchQueries: readonly string[]) => [
+    { serverContent: { modelTurn: { parts: [{ text: "Rain." }] }, groundingMetadata: { webSearchQueries } } },
+    { serverContent: { turnComplete: true }, usageMetadata: second },
+  ];
+  const { usage } = readMessages([...turn("rain", "rain in May"), ...turn(), ...turn("rain")]);
+  expect(usage).toMatchObject({ requests: 3, total: 72 });
+});
+
 describe("a session of which a part is missing", () => {
   const turnOf = (usageMetadata: object, text = "Hello") => ({
     serverContent: { modelTurn: { parts: [{ text }] }, turnComplete: true },

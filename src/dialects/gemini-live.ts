@@ -4,6 +4,7 @@ import { readGeminiError } from "./gemini-error.ts";
 import { withoutPrefix } from "./gemini-model.ts";
 import { createCandidate, readCitations } from "./gemini-parts.ts";
 import { pick } from "./gemini-request.ts";
+import { countSearches, readQueries } from "./gemini-searches.ts";
 import { addUsages, readGeminiUsage } from "./gemini-usage.ts";
 import { type JsonObject, object, objects, present, text } from "./json.ts";
 
@@ -60,6 +61,7 @@ type Turn = {
   readonly parts: ReturnType<typeof createCandidate>;
   usage?: unknown;
   citations: readonly unknown[];
+  readonly queries: string[];
   /** Why it is over; the next content begins another one. */
   finish?: string;
 };
@@ -77,7 +79,7 @@ function createAnswer(): AnswerBuilder {
   }
 
   function begin(): Turn {
-    const turn: Turn = { parts: createCandidate(), citations: [] };
+    const turn: Turn = { parts: createCandidate(), citations: [], queries: [] };
     turns.push(turn);
     afterGap = false;
     return turn;
@@ -95,6 +97,8 @@ function createAnswer(): AnswerBuilder {
     if (spoken !== undefined) speaking().parts.add({ parts: [{ text: spoken }] });
     const citations = readCitations(content);
     if (citations.length > 0) current().citations = citations;
+    const queries = readQueries(content);
+    if (queries.length > 0) current().queries.push(...queries);
     if (content.interrupted === true) current().finish = "interrupted";
     if (content.turnComplete === true) current().finish ??= text(content.turnCompleteReason) ?? "turnComplete";
   }
@@ -108,7 +112,8 @@ function createAnswer(): AnswerBuilder {
     },
     answer() {
       const usages = turns
-        .map(({ usage }) => readGeminiUsage(usage))
+        // An answer doesn't say its model: each turn counts as those of the models of now do.
+        .map(({ usage, queries }) => readGeminiUsage(usage, countSearches(undefined, queries)))
         .filter((usage): usage is Usage => usage !== undefined);
       const usage = addUsages(usages);
       const choices = turns.map(({ parts, citations, finish }, index) =>

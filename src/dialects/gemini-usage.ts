@@ -4,8 +4,9 @@ import { count, object, objects, text } from "./json.ts";
 /**
  * Reads Gemini's `usageMetadata` (https://ai.google.dev/api/generate-content#UsageMetadata): the prompt holds what was cached,
  * tool results come beside the prompt, thoughts come beside the answer, and the details say how much of each was sound or picture.
+ * Billed searches aren't in it.
  */
-export function readGeminiUsage(raw: unknown): Usage | undefined {
+export function readGeminiUsage(raw: unknown, searches?: number): Usage | undefined {
   const usage = object(raw);
   if (usage === undefined) return undefined;
   const prompt = readModalities(usage.promptTokensDetails ?? usage.promptTokenDetails, "tokenCount");
@@ -19,12 +20,13 @@ export function readGeminiUsage(raw: unknown): Usage | undefined {
     answer: count(usage.candidatesTokenCount) ?? count(usage.responseTokenCount) ?? 0,
     answerParts: answer,
     thoughts: count(usage.thoughtsTokenCount) ?? 0,
+    searches,
     tier: readTier(text(usage.serviceTier) ?? text(usage.trafficType)),
   });
 }
 
 /** Reads the usage of an interaction, which counts the same under names of its own (https://ai.google.dev/gemini-api/docs/interactions). */
-export function readInteractionUsage(raw: unknown, tier: unknown): Usage | undefined {
+export function readInteractionUsage(raw: unknown, tier: unknown, searches?: number): Usage | undefined {
   const usage = object(raw);
   if (usage === undefined) return undefined;
   return countGemini(raw, {
@@ -36,6 +38,7 @@ export function readInteractionUsage(raw: unknown, tier: unknown): Usage | undef
     answer: count(usage.total_output_tokens) ?? 0,
     answerParts: readModalities(usage.output_tokens_by_modality, "tokens"),
     thoughts: count(usage.total_thought_tokens) ?? 0,
+    searches,
     tier: readTier(text(tier)),
   });
 }
@@ -61,6 +64,7 @@ type Counts = {
   readonly answer: number;
   readonly answerParts: Modalities;
   readonly thoughts: number;
+  readonly searches: number | undefined;
   readonly tier: string | undefined;
 };
 
@@ -82,6 +86,7 @@ function countGemini(raw: unknown, counts: Counts): Usage {
       output_audio: said.audio,
       output_image: said.image,
       output_reasoning: counts.thoughts,
+      requests: counts.searches ?? 0,
     },
     { source: "provider", raw, tier: counts.tier },
   );
