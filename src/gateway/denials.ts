@@ -1,6 +1,6 @@
 import type { Actor, AuditEvent } from "../domain/audit.ts";
 import type { Refusal } from "../domain/refusal.ts";
-import { removeQueryKey } from "./upstream-request.ts";
+import { maskQuery, maskSecrets } from "../lib/mask-secrets.ts";
 import type { Arrival } from "./arrival.ts";
 
 /** Hears of calls that were not let in, and tells the audit of some. */
@@ -32,7 +32,7 @@ export function createDenials({ note, now, onTrouble }: DenialsParts): Denials {
         requestId: arrival.id,
         clientAddress: peer,
         method: arrival.method,
-        path: (arrival.path + removeQueryKey(arrival.search)).slice(0, 500),
+        path: (maskSecrets(arrival.path) + maskQuery(arrival.search)).slice(0, 500),
         userAgent: arrival.headers["user-agent"]?.slice(0, 256),
       };
       const event = { action: "proxy_request", outcome: "denied", reason: code, ...subject } as const;

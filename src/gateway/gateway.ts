@@ -1,4 +1,5 @@
 import { Refusal } from "../domain/refusal.ts";
+import { maskQuery, maskSecrets } from "../lib/mask-secrets.ts";
 import { type Arrival, type Clock, readArrival, writeTraceparent } from "./arrival.ts";
 import type { Caching, Visit } from "./caching.ts";
 import { type CallBody, type CallLimits, ConsumerLeft, readCall } from "./call.ts";
@@ -17,13 +18,13 @@ import type { Ticket } from "./ticket.ts";
 import type { Toll } from "./toll.ts";
 import type { UnderWay } from "./under-way.ts";
 import { isUnreached } from "./upstream-failure.ts";
-import { createUpstreamHead, removeQueryKey } from "./upstream-request.ts";
+import { createUpstreamHead } from "./upstream-request.ts";
 import type { Validation } from "./validation.ts";
 
 /** Answers every request that is for an upstream; never rejects. */
 export type Gateway = (request: Request) => Response | Promise<Response>;
 
-/** What a log may tell of an exchange that begins: its path has no `key`. */
+/** What a log may tell of an exchange that begins: its path tells no credential. */
 export type Beginning = {
   readonly method: string;
   readonly path: string;
@@ -132,5 +133,5 @@ type Seen = {
 };
 
 function describe({ method, path, search, id, traceId }: Arrival): Beginning {
-  return { method, path: path + removeQueryKey(search), exchange_id: id, trace_id: traceId };
+  return { method, path: maskSecrets(path) + maskQuery(search), exchange_id: id, trace_id: traceId };
 }

@@ -1,6 +1,7 @@
 import type { Capture, CaptureFacts, Hand, KeptBytes } from "../domain/capture.ts";
 import type { Outcome } from "../domain/exchange.ts";
 import { Refusal } from "../domain/refusal.ts";
+import { maskQuery, maskSecrets } from "../lib/mask-secrets.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import { type Call, type CallBody, ConsumerLeft, type Leave } from "./call.ts";
 import type { Grant } from "./credential.ts";
@@ -10,7 +11,6 @@ import type { Route } from "./route.ts";
 import type { TapEnd } from "./tap.ts";
 import type { Ticket } from "./ticket.ts";
 import type { UnderWay } from "./under-way.ts";
-import { removeQueryKey } from "./upstream-request.ts";
 
 /** How an exchange ended, as it is recorded. */
 export type Ending = Pick<CaptureFacts, "outcome" | "cause" | "message" | "status">;
@@ -201,8 +201,8 @@ export function readArrivalFacts(arrival: Arrival, { route, grant }: Partial<Lea
     provider: route?.provider.name,
     dialect: route?.dialect.name,
     method: arrival.method,
-    path: route?.path ?? arrival.path,
-    query: search === "" ? undefined : removeQueryKey(search).slice(1) || undefined,
+    path: maskSecrets(route?.path ?? arrival.path),
+    query: search === "" ? undefined : maskQuery(search).slice(1) || undefined,
     startedAt: arrival.startedAt,
     attribution: arrival.attribution,
     projectId: token?.projectId,

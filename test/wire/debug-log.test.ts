@@ -21,7 +21,7 @@ function linesOf({ weir }: Wire, phrase: string): readonly Readonly<Record<strin
   return lines.filter(({ msg }) => msg === phrase);
 }
 
-test("LOG_LEVEL=debug writes a line when an exchange begins, with its ids, without its query key", async () => {
+test("LOG_LEVEL=debug writes a line when an exchange begins, with its ids, without its query keys", async () => {
   await using wire = await openWire({ env: { LOG_LEVEL: "debug" } });
   const provider = Promise.withResolvers<void>();
   const running = wire.open(call, async (seen) => {
@@ -37,7 +37,7 @@ test("LOG_LEVEL=debug writes a line when an exchange begins, with its ids, witho
     level: "debug",
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     method: "POST",
-    path: "/v1/responses?include=usage",
+    path: "/v1/responses?key=***&include=usage&key=***",
     exchange_id: answer.header("x-weir-exchange-id"),
     trace_id: answer.header("x-weir-trace-id"),
     msg: "exchange began",
@@ -45,7 +45,10 @@ test("LOG_LEVEL=debug writes a line when an exchange begins, with its ids, witho
 
   const refused = await wire.exchange({ target: `/nope?key=${secrets.query}` });
   await waitFor(() => linesOf(wire, "exchange")[1], "Not both have their line at the end");
-  expect(linesOf(wire, "exchange began").map(({ path }) => path)).toEqual(["/v1/responses?include=usage", "/nope"]);
+  expect(linesOf(wire, "exchange began").map(({ path }) => path)).toEqual([
+    "/v1/responses?key=***&include=usage&key=***",
+    "/nope?key=***",
+  ]);
   expect(linesOf(wire, "exchange began")[1]?.["exchange_id"]).toBe(refused.answer.header("x-weir-exchange-id"));
   for (const secret of Object.values(secrets)) expect(wire.weir.output()).not.toContain(secret);
 });

@@ -191,6 +191,29 @@ test("no secret is in anything that it writes, answers or logs, whatever is done
   for (const key of operators.filter((one) => one !== canaries.other)) expect(others).not.toContain(key);
 }, 60_000);
 
+test("a credential in a query or a path is in no log line and no record, however its parameter is called and written", async () => {
+  await using wire = await openWire({ env: { LOG_LEVEL: "trace" } });
+  const names = ["key", "%6bey", "KEY", "api-key", "api_key", "subscription-key", "access_token", "token", "sig"];
+  const token = `sk-weir-${"0123456789".repeat(4)}`;
+  const targets = [
+    ...names.flatMap((name) => [`/v1/responses?a=%41&${name}=${canaries.own}`, `/nope?${name}=${canaries.own}&a=%41`]),
+    `/v1/responses?note=${token}`,
+    `/openai/${token}/v1/chat/completions`,
+    "/openai/v1/sk-proj-0123456789/%41IzaSy0123456789?a=sk-proj-0123456789",
+  ];
+  for (const target of targets) {
+    const { answer, seen } = await wire.exchange({ target });
+    if (!target.startsWith("/nope")) expect(seen[0]?.target).toBe(target.replace("/openai/", "/"));
+    const { path, query } = await wire.recordOf(answer);
+    expect(`${path}?${query}`).toContain("***");
+  }
+  await wire.weir.stop();
+  const written = wire.weir.output() + JSON.stringify(await wire.weir.records());
+  for (const secret of [canaries.own, token.slice(0, 20), "sk-proj-0123456789", "IzaSy0123456789"])
+    expect(written).not.toContain(secret);
+  expect(written).toContain('/v1/responses?a=%41&api-key=***"');
+}, 30_000);
+
 test("each exchange is one JSON line in the log, with its true status, its times, its sizes and its ids", async () => {
   await using wire = await openWire();
   const statuses = ["200 OK", "404 Not Found", "429 Too Many Requests", "500 Oops", "529 Overloaded"];
@@ -228,7 +251,7 @@ test("each exchange is one JSON line in the log, with its true status, its times
       level: expect.any(String),
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       method: "POST",
-      path: "/v1beta/models/gemini-2.5-flash:generateContent?alt=json",
+      path: "/v1beta/models/gemini-2.5-flash:generateContent?key=***&alt=json",
       provider: "gemini",
       dialect: "gemini-generate",
       status: answer.status,
