@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Refusal } from "../domain/refusal.ts";
 import { type AdmissionConfig, createAdmission } from "./credential.ts";
 import type { Route } from "./route.ts";
+import type { Pass } from "./token-book.ts";
 
 const gateKey = "gate-key-1";
 const open: AdmissionConfig = {
@@ -15,6 +16,15 @@ const open: AdmissionConfig = {
     },
   },
 };
+const everyPlace = [
+  "authorization",
+  "x-api-key",
+  "x-goog-api-key",
+  "api-key",
+  "query",
+  "x-weir-key",
+  "subprotocol",
+] as const;
 const gate: AdmissionConfig = { ...open, authMode: ["gate"], gateKey };
 
 function admit(
@@ -95,6 +105,68 @@ test("the management token is refused in every mode, wherever it stands", () => 
   }
 });
 
+test("a secret of ours behind another value of the same header is refused, and so never goes up", () => {
+  const token = "sk-weir-0123456789";
+  const both = { ...gate, authMode: ["open", "gate"] as const, managementToken: "manage-1" };
+  for (const secret of [gateKey, "manage-1", token]) {
+    const code = secret === token ? "token_invalid" : "invalid_api_key";
+    const joinings: readonly Record<string, string>[] = [
+      { "x-api-key": `own, ${secret}` },
+      { "x-api-key": `${secret},own` },
+      { "api-key": `own, ${secret}`, "x-weir-key": gateKey },
+      { authorization: `Bearer own, Bearer ${secret}` },
+      { authorization: `Bearer own, ${secret}` },
+      { authorization: `Basic own, Bearer ${secret}` },
+      { "x-goog-api-key": `own;${secret}` },
+    ];
+    for (const joined of joinings)
+      for (const key of [undefined, "sk-operator"])
+        expect([joined, refusal(() => admit(both, joined, key === undefined ? {} : { key }))]).toEqual([joined, code]);
+  }
+});
+
+test("a credential of several words goes as it came where none of them is ours", () => {
+  const signed = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu/bedrock/aws4_request, SignedHeaders=host, Signature=ab";
+  expect(admit(open, { authorization: signed })).toEqual({ emptied: new Set() });
+  expect(admit({ ...gate, authMode: ["open", "gate"] }, { authorization: signed })).toEqual({ emptied: new Set() });
+  const endless = Array.from({ length: 100 }, () => "x").join(",");
+  expect(refusal(() => admit(open, { authorization: endless }))).toBe("invalid_api_key");
+});
+
+test("a gate key of several words opens the gate", () => {
+  const config = { ...gate, gateKey: "gate key, 1" };
+  expect(admit(config, { "x-api-key": "gate key, 1" }, { key: "sk-operator" }).key).toBe("sk-operator");
+});
+
+test("every key among the subprotocols is looked at", () => {
+  const offer = (...keys: readonly string[]) => ({
+    "sec-websocket-protocol": ["realtime", ...keys.map((key) => `openai-insecure-api-key.${key}`)].join(", "),
+  });
+  const config = { ...gate, authMode: ["open", "gate"] as const, managementToken: "manage-1" };
+  expect(refusal(() => admit(config, offer("aaa", "manage-1")))).toBe("invalid_api_key");
+  expect(refusal(() => admit(config, offer("aaa", "sk-weir-1")))).toBe("token_unknown");
+  expect(refusal(() => admit(config, offer("aaa", gateKey)))).toBe("provider_key_missing");
+  expect(admit(config, offer("aaa", gateKey), { key: "sk-operator" }).emptied.size).toBe(7);
+});
+
+test("a key of one's own goes up from no place where one of ours stands too", () => {
+  const protocols = `openai-insecure-api-key.own, openai-insecure-api-key.${gateKey}`;
+  const headers = { "x-weir-key": gateKey, "sec-websocket-protocol": protocols };
+  expect(refusal(() => admit(gate, headers))).toBe("provider_key_missing");
+  expect(refusal(() => admit(gate, { "x-weir-key": gateKey }, { search: `?key=own&key=${gateKey}` }))).toBe(
+    "provider_key_missing",
+  );
+
+  const token = "sk-weir-0123456789";
+  const pass = { project: { settings: { allowOwnKeys: true } }, keys: new Map() } as unknown as Pass;
+  const config: AdmissionConfig = { ...gate, authMode: ["token"], tokens: { find: () => pass } };
+  const mine = { "x-weir-key": token, "x-api-key": "own" };
+  expect([...everyPlace].filter((place) => !admit(config, mine).emptied.has(place))).toEqual(["x-api-key"]);
+  const search = `?key=own&key=${token}`;
+  expect([...everyPlace].filter((place) => !admit(config, mine, { search }).emptied.has(place))).toEqual(["x-api-key"]);
+  expect(admit(config, { "x-weir-key": token }, { search, key: "sk-operator" }).key).toBe("sk-operator");
+});
+
 test("no web page spends the operator's money", () => {
   const page = (headers: Record<string, string>, config = open) =>
     refusal(() => admit(config, headers, { key: "sk-operator" }));
@@ -112,9 +184,7 @@ test("no web page spends the operator's money", () => {
 });
 
 test("a probe goes up with no credential at all, whatever the mode", () => {
-  expect(admit(gate, {}, { key: "sk-operator", probe: true })).toEqual({
-    emptied: new Set(["authorization", "x-api-key", "x-goog-api-key", "api-key", "query", "x-weir-key", "subprotocol"]),
-  });
+  expect(admit(gate, {}, { key: "sk-operator", probe: true })).toEqual({ emptied: new Set(everyPlace) });
 });
 
 test("a question mark within the query begins no place of a credential: it would go up as it came", () => {

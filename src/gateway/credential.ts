@@ -78,6 +78,7 @@ export function createAdmission(config: AdmissionConfig): Admission {
         message: "The management token opens no provider. Send the gateway's key or a token of a project.",
       });
     }
+    for (const { value } of credentials) checkParts(value);
     // What begins like a token of ours is never anything else, least of all a key that goes upstream.
     const shown = credentials.filter(({ value }) => value.startsWith(tokenPrefix));
     if (shown.length > 0) return passToken(route, credentials, shown);
@@ -88,6 +89,15 @@ export function createAdmission(config: AdmissionConfig): Admission {
     throw new Refusal(credentials.length === 0 ? "credential_missing" : "invalid_api_key");
   };
 
+  /** Headers of one name come joined, and go up so where they aren't emptied: nothing of ours may stand among others there. */
+  function checkParts(value: string): void {
+    if (!/[\s,;]/.test(value) || isGateKey(value)) return;
+    const parts = value.split(/[\s,;]+/, mostParts + 1);
+    if (parts.some((part) => part.startsWith(tokenPrefix))) throw new Refusal("token_invalid");
+    if (parts.length > mostParts || parts.some((part) => isGateKey(part) || isManagementToken(part)))
+      throw new Refusal("invalid_api_key", { message: "A credential came beside another one. Send each once, alone." });
+  }
+
   function passToken(
     route: Route,
     credentials: readonly Credential[],
@@ -95,9 +105,8 @@ export function createAdmission(config: AdmissionConfig): Admission {
   ): Grant | Promise<Grant> {
     const text = shown[0]?.value ?? "";
     if (shown.some(({ value }) => value !== text)) throw new Refusal("token_invalid");
-    const own = shown.some(({ place }) => place === "x-weir-key")
-      ? credentials.filter(({ value }) => value !== text && !isGateKey(value))
-      : [];
+    const ours = credentials.filter(({ value }) => value === text || isGateKey(value));
+    const own = shown.some(({ place }) => place === "x-weir-key") ? listApart(credentials, ours) : [];
     const found = tokens.find(text);
     return found instanceof Promise
       ? found.then((pass) => createTokenGrant(route, pass, own))
@@ -107,7 +116,7 @@ export function createAdmission(config: AdmissionConfig): Admission {
   function passGate(route: Route, credentials: readonly Credential[], gates: readonly Credential[]): Grant {
     const { key } = route.provider;
     if (key !== undefined) return { key, emptied: everywhere };
-    const own = credentials.filter((credential) => !gates.includes(credential));
+    const own = listApart(credentials, gates);
     if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key"))
       throw new Refusal("provider_key_missing", { message: ownWelcome });
     return { emptied: new Set(gates.map(({ place }) => place)) };
@@ -127,6 +136,15 @@ export function createAdmission(config: AdmissionConfig): Admission {
     if (!named && (origin !== undefined || headers["sec-fetch-site"] === "cross-site")) return false;
     return config.allowOpenRelay || isOwnHost(headers["host"] ?? "", config.ownHosts);
   }
+}
+
+/** More than any scheme has; each of them is compared, which nobody may make us do without end. */
+const mostParts = 32;
+
+/** Credentials in places where none of ours stands. */
+function listApart(credentials: readonly Credential[], ours: readonly Credential[]): readonly Credential[] {
+  const places = new Set(ours.map(({ place }) => place));
+  return credentials.filter(({ place }) => !places.has(place));
 }
 
 /** The project's key for that provider, the operator's where the project has none at all or says so, or the consumer's own. */
@@ -179,7 +197,7 @@ export function listCredentials(headers: HeaderValues, search: string): readonly
   add("x-weir-key", headers["x-weir-key"]);
   if (search.includes("key=")) for (const key of readQueryKeys(search)) add("query", key);
   if ("sec-websocket-protocol" in headers)
-    add("subprotocol", readSubprotocolKey(headers["sec-websocket-protocol"] ?? ""));
+    for (const key of readSubprotocolKeys(headers["sec-websocket-protocol"] ?? "")) add("subprotocol", key);
   return found;
 }
 
@@ -202,12 +220,12 @@ function readQueryKeys(search: string): readonly string[] {
 /** Browsers can't set headers on a WebSocket, so OpenAI's SDK puts the key into a subprotocol. */
 export const keySubprotocol = "openai-insecure-api-key.";
 
-function readSubprotocolKey(protocols: string): string | undefined {
-  const entry = protocols
+function readSubprotocolKeys(protocols: string): readonly string[] {
+  return protocols
     .split(",")
     .map((name) => name.trim())
-    .find((name) => name.startsWith(keySubprotocol));
-  return entry?.slice(keySubprotocol.length);
+    .filter((name) => name.startsWith(keySubprotocol))
+    .map((name) => name.slice(keySubprotocol.length));
 }
 
 /** A comparison that takes the same time whatever is wrong with the text. */

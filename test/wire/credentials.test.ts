@@ -305,6 +305,25 @@ test.concurrent("a secret behind another key in the query is found too", async (
   expect(seen.target).toBe("/v1/responses?a=1");
 });
 
+test.concurrent("a secret in the second of two headers of one name, or behind another in one, is found too", async () => {
+  for (const [setup, secret] of [
+    ["open", management],
+    ["gated", management],
+    ["gated", gateKey],
+    ["keyless", gateKey],
+    ["open", "sk-weir-0123456789"],
+  ] as const) {
+    for (const headers of [
+      [
+        ["x-api-key", "own"],
+        ["x-api-key", secret],
+      ],
+      [["authorization", `Bearer own, Bearer ${secret}`]],
+    ] satisfies Header[][])
+      expect((await refuse(setup, request("/v1/responses", { headers }))).status).toBe(401);
+  }
+});
+
 test.concurrent("what looks like a token of ours is never anything else, whatever comes beside it", async () => {
   for (const setup of ["gated", "open", "paid"] as const) {
     for (const [where, place] of Object.entries(places)) {
