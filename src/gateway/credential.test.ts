@@ -167,6 +167,15 @@ test("a key of one's own goes up from no place where one of ours stands too", ()
   expect(admit(config, { "x-weir-key": token }, { search, key: "sk-operator" }).key).toBe("sk-operator");
 });
 
+test("a Bearer without anything after it is no credential", () => {
+  for (const authorization of ["Bearer", "bearer ", "Bearer   "])
+    expect([authorization, refusal(() => admit(gate, { authorization }))]).toEqual([
+      authorization,
+      "credential_missing",
+    ]);
+  expect(refusal(() => admit(gate, { authorization: "Bearerx" }))).toBe("invalid_api_key");
+});
+
 test("no web page spends the operator's money", () => {
   const page = (headers: Record<string, string>, config = open) =>
     refusal(() => admit(config, headers, { key: "sk-operator" }));

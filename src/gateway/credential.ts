@@ -190,7 +190,7 @@ export function listCredentials(headers: HeaderValues, search: string): readonly
     if (value) found.push({ place, value });
   };
   const authorization = headers["authorization"];
-  add("authorization", authorization && (/^bearer\s+(.*)$/i.exec(authorization)?.[1] ?? authorization).trim());
+  add("authorization", authorization && authorization.replace(/^bearer(?:\s+|$)/i, "").trim());
   add("x-api-key", headers["x-api-key"]);
   add("x-goog-api-key", headers["x-goog-api-key"]);
   add("api-key", headers["api-key"]);
