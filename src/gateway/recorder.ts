@@ -4,9 +4,10 @@ import { Refusal } from "../domain/refusal.ts";
 import { maskQuery, maskSecrets } from "../lib/mask-secrets.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import { type Call, type CallBody, ConsumerLeft, type Leave } from "./call.ts";
-import type { Grant } from "./credential.ts";
+import { type Grant, listCredentials } from "./credential.ts";
 import type { Answer } from "./forward.ts";
 import { keepWhole, keptNothing } from "./kept.ts";
+import { maskAnswer } from "./mask-answer.ts";
 import type { Route } from "./route.ts";
 import type { TapEnd } from "./tap.ts";
 import type { Ticket } from "./ticket.ts";
@@ -68,6 +69,7 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       capture.firstByteAfter = firstByteAt === undefined ? undefined : firstByteAt - call.started;
       capture.chunks = chunks;
       capture.response = kept;
+      if (answer.status >= 400) hideKeys(capture, call);
       capture.metered = call.ticket?.end(answer.status >= 500 ? "spared" : "answered");
       underWay.end(call.watch);
       return hand(capture);
@@ -119,6 +121,15 @@ export function createRecorder({ hand, underWay, clock, keepBytes, meterBytes }:
       response: keptNothing,
     };
   }
+}
+
+/** An error may quote the key that it is about: the one that we placed, or the consumer's own. */
+function hideKeys(capture: Draft, { grant, headers, search }: Call): void {
+  const own = listCredentials(headers, search).filter(({ place }) => !grant.emptied.has(place));
+  const keys = grant.key === undefined ? own.map(({ value }) => value) : [grant.key];
+  const { kept, encoding } = maskAnswer({ kept: capture.response, encoding: capture.responseEncoding }, keys);
+  capture.response = kept;
+  capture.responseEncoding = encoding;
 }
 
 /** A capture that is being filled in. */

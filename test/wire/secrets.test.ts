@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "bun:test";
 import { waitFor } from "../weir.ts";
 import { families } from "./chat.ts";
@@ -283,4 +284,37 @@ test("LOG_FORMAT=pretty writes for people, no JSON", async () => {
   expect(pretty.weir.lines.filter((line) => line.startsWith("{"))).toEqual([]);
   expect(pretty.weir.output()).toContain("/v1/models");
   expect(pretty.weir.output()).toContain(pretty.weir.url);
+});
+
+test("a key that the provider quotes in an error goes down, and is in no record", async () => {
+  await using wire = await openWire({ env: { UPSTREAM_API_KEY: canaries.openai } });
+  const quote = (key: string) => `{"error":{"message":"Incorrect API key provided: Bearer ${key}","type":"invalid"}}`;
+  const call = { method: "POST", headers: [["content-type", "application/json"]] as Header[], body: '{"model":"m"}' };
+  const own: Header = ["x-api-key", canaries.own];
+  const compressed = { headers: [["content-encoding", "gzip"]] as Header[], body: gzipSync(quote(canaries.openai)) };
+  const [plain, packed, streamed, theirs] = await Promise.all([
+    wire.exchange({ ...call, target: "/v1/responses" }, (seen) =>
+      seen.answer({ status: "401 No", body: quote(canaries.openai) }),
+    ),
+    wire.exchange({ ...call, target: "/v1/responses" }, (seen) => seen.answer({ status: "401 No", ...compressed })),
+    wire.exchange({ ...call, target: "/v1/chat/completions" }, (seen) => {
+      seen.begin([["content-type", "application/json"]], "403 No");
+      for (const char of quote(canaries.openai)) seen.chunk(char);
+      seen.end();
+    }),
+    wire.exchange({ ...call, target: "/v1/messages", headers: [...call.headers, own] }, (seen) =>
+      seen.answer({ status: "401 No", body: quote(canaries.own) }),
+    ),
+  ]);
+  expect([plain, streamed, theirs].map(({ answer }) => answer.text)).toEqual(
+    [canaries.openai, canaries.openai, canaries.own].map(quote),
+  );
+  for (const { answer } of [plain, packed, streamed, theirs]) {
+    const { error, response } = await wire.recordOf(answer);
+    expect(error?.message).toMatch(/^Incorrect API key provided: Bearer \*+$/);
+    expect(response.dropped_bytes).toBeUndefined();
+  }
+  await wire.weir.stop();
+  const written = wire.weir.output() + JSON.stringify(await wire.weir.records());
+  for (const key of [canaries.openai, canaries.own]) expect(written).not.toContain(key);
 });

@@ -1,0 +1,54 @@
+import type { KeptBytes } from "../domain/capture.ts";
+import { decode } from "../lib/decode.ts";
+
+/** What was kept of an answer, and the encoding that its bytes are in. */
+export type KeptAnswer = { readonly kept: KeptBytes; readonly encoding: string | undefined };
+
+/** A shorter value is no secret, and stands in texts by chance. */
+const shortestSecret = 8;
+/** How much of an encoded answer is looked at; errors are short. */
+const maxDecodedBytes = 262_144;
+
+/** Masks secrets in what was kept, since some providers quote the key that they refuse; the bytes themselves, which may be going down, stay. */
+export function maskAnswer(answer: KeptAnswer, values: readonly string[]): KeptAnswer {
+  const secrets = values.filter(({ length }) => length >= shortestSecret);
+  const { kept, encoding } = answer;
+  if (secrets.length === 0 || kept.head.length === 0) return answer;
+  if (encoding !== undefined) return maskEncoded(answer, encoding, secrets);
+  const { head, tail } = kept;
+  return { encoding, kept: { ...kept, head: mask(head, secrets), ...(tail && { tail: mask(tail, secrets) }) } };
+}
+
+/** Where it holds a secret it is kept decoded; nothing behind a gap could be. */
+function maskEncoded(answer: KeptAnswer, encoding: string, secrets: readonly string[]): KeptAnswer {
+  const { head, total } = answer.kept;
+  const decoded = decode(head, encoding, maxDecodedBytes);
+  if (!decoded) return answer;
+  const masked = mask(decoded.bytes, secrets);
+  return masked === decoded.bytes ? answer : { kept: { head: fill(masked, total), total }, encoding: undefined };
+}
+
+/** A short text may be shorter than its encoding: white space at its end keeps it from looking cut. */
+function fill(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length >= length) return bytes;
+  const filled = new Uint8Array(length).fill(0x20);
+  filled.set(bytes);
+  return filled;
+}
+
+/** Every secret by as many asterisks, so that lengths stay true; the same bytes where there was none. */
+function mask(bytes: Uint8Array, secrets: readonly string[]): Uint8Array {
+  let masked = bytes;
+  for (const secret of secrets) {
+    const found = Buffer.from(secret);
+    let at = indexOf(masked, found, 0);
+    // The bytes may be those that go down.
+    if (at !== -1 && masked === bytes) masked = bytes.slice();
+    for (; at !== -1; at = indexOf(masked, found, at + found.length)) masked.fill(0x2a, at, at + found.length);
+  }
+  return masked;
+}
+
+function indexOf(bytes: Uint8Array, found: Uint8Array, from: number): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(found, from);
+}
