@@ -114,11 +114,11 @@ export function createAdmission(config: AdmissionConfig): Admission {
   }
 
   function passGate(route: Route, credentials: readonly Credential[], gates: readonly Credential[]): Grant {
-    const { key } = route.provider;
+    const { key, name } = route.provider;
     if (key !== undefined) return { key, emptied: everywhere };
     const own = listApart(credentials, gates);
     if (own.length === 0 || !gates.some(({ place }) => place === "x-weir-key"))
-      throw new Refusal("provider_key_missing", { message: ownWelcome });
+      throw new Refusal("provider_key_missing", { message: describeMissing(name, true) });
     return { emptied: new Set(gates.map(({ place }) => place)) };
   }
 
@@ -158,20 +158,25 @@ function createTokenGrant({ provider }: Route, pass: Pass, own: readonly Credent
   }
   const key = keys.has(provider.name) ? keys.get(provider.name) : findOperatorKey(provider, pass);
   if (key !== undefined) return { ...grant, key, emptied: everywhere };
-  const ownAllowed = project.settings.allowOwnKeys === true ? { message: ownWelcome } : {};
-  const message = keys.has(provider.name) ? { message: unreadable } : ownAllowed;
-  throw new Refusal("provider_key_missing", { ...message, subject: subjectOf(pass) });
+  const missing = describeMissing(provider.name, project.settings.allowOwnKeys === true);
+  const message = keys.has(provider.name) ? describeUnreadable(provider.name) : missing;
+  throw new Refusal("provider_key_missing", { message, subject: subjectOf(pass) });
 }
 
 function findOperatorKey({ key }: Provider, { project, keys }: Pass): string | undefined {
   return (project.settings.useOperatorKeys ?? keys.size === 0) ? key : undefined;
 }
 
-const ownWelcome =
-  "There is no key to call this provider with. Send one of your own, with what lets you in here in the X-Weir-Key header, or ask the operator to configure one.";
+function describeMissing(provider: string, ownWelcome: boolean): string {
+  const what = `There is no key to call the provider ${provider} with.`;
+  return ownWelcome
+    ? `${what} Send one of your own, with what lets you in here in the X-Weir-Key header, or ask the operator to configure one.`
+    : `${what} Ask the operator to configure one.`;
+}
 
-const unreadable =
-  "This project's key for the provider can't be read. Ask the operator to set it again, or to give back the ENCRYPTION_KEY that it was sealed with.";
+function describeUnreadable(provider: string): string {
+  return `This project's key for the provider ${provider} can't be read. Ask the operator to set it again, or to give back the ENCRYPTION_KEY that it was sealed with.`;
+}
 
 function isOwnHost(host: string, ownHosts: readonly string[]): boolean {
   const name = host.replace(/:\d+$/, "").toLowerCase();

@@ -243,7 +243,7 @@ onEachDatabase((kind) => {
       ] as const) {
         const { token } = await mint({ provider_keys: {}, settings: { use_operator_keys: false, ...settings } });
         const body = String((await refuse({ token })).body);
-        expect(body).toContain("There is no key to call this provider with.");
+        expect(body).toContain("There is no key to call the provider openai with.");
         expect(body.includes("Send one of your own")).toBe(asked);
       }
     });
