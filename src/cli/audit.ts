@@ -63,7 +63,7 @@ async function verifyNamed(path: string): Promise<Findings> {
 }
 
 async function verifyConfigured(options: Options): Promise<Findings> {
-  const { control } = accept(await loadConfig({ flags: readFlags(options) }));
+  const { control } = accept(await loadConfig({ flags: readFlags(options), serves: false }));
   return control.audit.inDatabase ? verifyDatabase(control) : verifyChains(control.audit.file);
 }
 

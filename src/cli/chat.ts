@@ -74,7 +74,7 @@ function addChat(command: Command): void {
 }
 
 async function chat(words: readonly string[], options: ChatOptions): Promise<never> {
-  const own = await loadConfig();
+  const own = await loadConfig({ serves: false });
   const choice = choose(options, own.kind === "ok" ? own.config.gateway.providers : []);
   if (!choice) refuse(`--model must name a model of ${options.provider}`);
   const url = findUrl(options, own);

@@ -19,6 +19,8 @@ export type LoadOptions = {
   /** Whether a person reads the log lines. */
   readonly terminal?: boolean;
   readonly processors?: number;
+  /** Whether a gateway is to run with it; a shell may name one in the variables that say where an upstream is. */
+  readonly serves?: boolean;
   /** What this process was started with, where it runs already. */
   readonly start?: ConfigSources | undefined;
   /** What the files said, where they were read already. */
@@ -37,10 +39,11 @@ export async function loadConfig({
   directory = process.cwd(),
   terminal = process.stdout.isTTY,
   processors = availableParallelism(),
+  serves = true,
   start,
   files,
 }: LoadOptions = {}): Promise<ConfigResult> {
-  if (files) return readConfig({ flags, env, files, defaults, terminal, processors, start });
+  if (files) return readConfig({ flags, env, files, defaults, terminal, processors, serves, start });
   const find = async (name: string, named: string | undefined, usual: string): Promise<Found> => {
     if (named !== undefined) return readNamed(name, resolve(directory, named));
     return workingFiles ? readUsual(usual, directory) : {};
@@ -56,6 +59,7 @@ export async function loadConfig({
     defaults,
     terminal,
     processors,
+    serves,
     start,
   });
   const unread = [dotenv.fault, yaml.fault].filter((fault) => fault !== undefined);

@@ -136,7 +136,7 @@ async function takeBack({ database, migrate }: Schema): Promise<readonly [readon
 
 /** What is meant: both, or one; an exchange log that nothing writes only where it is there. */
 async function findSchemas(files: Options, only: Options[string] | undefined): Promise<readonly Schema[]> {
-  const config = accept(await loadConfig({ flags: readFlags(files) }));
+  const config = accept(await loadConfig({ flags: readFlags(files), serves: false }));
   const control = controlSchema(config.control.database);
   const log = exchangeSchema(config.telemetry.exchangeLog.database);
   if (only === "control") return [control];

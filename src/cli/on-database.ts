@@ -8,7 +8,7 @@ import { accept, type Options, readFlags } from "./serve.ts";
 
 /** Reads what the settings say of the database, or ends the program with what is wrong with them. */
 export async function loadControl(files: Options): Promise<ControlConfig> {
-  const { control } = accept(await loadConfig({ flags: readFlags(files) }));
+  const { control } = accept(await loadConfig({ flags: readFlags(files), serves: false }));
   return control;
 }
 

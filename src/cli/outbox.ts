@@ -154,7 +154,7 @@ type OutboxFile = { readonly name?: string; readonly path: string };
 
 /** Does something with the outbox files that the settings name, or ends the program with what is wrong with them. */
 async function onOutboxes<T>(files: Options, work: (outboxes: readonly OutboxFile[]) => T): Promise<T> {
-  const { dataDir, telemetry } = accept(await loadConfig({ flags: readFlags(files) }));
+  const { dataDir, telemetry } = accept(await loadConfig({ flags: readFlags(files), serves: false }));
   if (telemetry.outbox.backend === "memory")
     refuse("EVENT_BUS=in-memory keeps its outbox for the server's own time: ask the server's /health.");
   try {

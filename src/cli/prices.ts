@@ -226,7 +226,7 @@ async function open(
 
 async function openSettings({ config, env }: FileOptions): Promise<Config> {
   const files: Options = { ...(config === undefined ? {} : { config }), ...(env === undefined ? {} : { env }) };
-  return accept(await loadConfig({ flags: readFlags(files) }));
+  return accept(await loadConfig({ flags: readFlags(files), serves: false }));
 }
 
 function readCount(written: string): number {

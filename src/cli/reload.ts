@@ -29,7 +29,7 @@ export const reloadCommand: CliCommand = {
 };
 
 async function reload({ pidFile, ...files }: Options): Promise<void> {
-  const { dataDir } = accept(await loadConfig({ flags: readFlags(files) }));
+  const { dataDir } = accept(await loadConfig({ flags: readFlags(files), serves: false }));
   const path = pidFile === undefined ? join(dataDir, "weir.pid") : String(pidFile);
   const pid = readPid(path);
   if (pid === undefined || !isAlive(pid)) {

@@ -61,7 +61,7 @@ test.each([
   [
     "UPSTREAM_BASE_URL",
     "http://localhost:3000/v1",
-    'UPSTREAM_BASE_URL must be the provider\'s own URL, not "http://localhost:3000/v1", where this gateway itself listens (127.0.0.1:3000)',
+    'UPSTREAM_BASE_URL must be the provider\'s own URL, not "http://localhost:3000/v1", where this gateway itself listens (127.0.0.1:3000); if you set it for a client of the gateway, unset it in this shell',
   ],
   ["ANTHROPIC_VERSION", "latest", 'ANTHROPIC_VERSION must be a date such as 2023-06-01, not "latest"'],
   ["LOG_LEVEL", "verbose", 'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "verbose"'],
@@ -299,3 +299,11 @@ test.each(["MASK_API_KEYS", "LLM_PROXY_ENFORCE_PROJECT_ACTIVE"])(
     });
   },
 );
+
+test("a shell that points its clients at the gateway stops no command that runs none", () => {
+  const sources = env({ ANTHROPIC_BASE_URL: "http://127.0.0.1:3000" });
+  expect(faultsOf(sources)).toEqual([
+    expect.stringMatching(/^ANTHROPIC_BASE_URL .*for a client of the gateway, unset/),
+  ]);
+  expect(readConfig({ ...sources, serves: false }).kind).toBe("ok");
+});

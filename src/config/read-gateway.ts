@@ -12,7 +12,7 @@ import type { YamlTree } from "./yaml-file.ts";
 
 /** Reads what the data plane is built with, for a gateway that listens on `address`. */
 export function readGateway(
-  { lookup, yaml, registry }: { lookup: Lookup; yaml: YamlTree; registry: Registry },
+  { lookup, yaml, registry, serves }: { lookup: Lookup; yaml: YamlTree; registry: Registry; serves: boolean },
   address: Address,
   report: Report,
 ): GatewayConfig {
@@ -23,7 +23,7 @@ export function readGateway(
   const named = readProviders({ definitions, families, lookup, yaml, streamUsage }, report);
   checkTimeout(lookup, report);
   checkDefault(defaultApi, named, lookup, report);
-  checkLoops(named, address, report);
+  if (serves) checkLoops(named, address, report);
   checkRelay(
     access,
     address,
@@ -54,8 +54,12 @@ function checkLoops(named: readonly NamedProvider[], address: Address, report: R
   for (const { provider, urlName } of named) {
     if (!reaches(provider.baseUrl, address)) continue;
     const own = `${address.host}:${address.port}`;
+    // Clients of a gateway find it in a variable of the same name.
+    const advice = /^[A-Z_]+$/.test(urlName)
+      ? "; if you set it for a client of the gateway, unset it in this shell"
+      : "";
     report.fault(
-      `${urlName} must be the provider's own URL, not "${provider.baseUrl}", where this gateway itself listens (${own})`,
+      `${urlName} must be the provider's own URL, not "${provider.baseUrl}", where this gateway itself listens (${own})${advice}`,
     );
   }
 }

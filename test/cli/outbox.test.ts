@@ -194,3 +194,12 @@ test("a sink that the outbox doesn't know, and a limit that is none, are usage e
     "data/outbox.db isn't there: check DATA_DIR, or start the server once\n",
   ]);
 });
+
+test("in a shell whose clients call the gateway, the commands beside it work, and a start says what to unset", async () => {
+  await using home = await makeHome();
+  const env = { ANTHROPIC_BASE_URL: "http://127.0.0.1:3000" };
+  expect((await home.weir(["outbox"], env)).stderr).not.toContain("ANTHROPIC_BASE_URL");
+  expect((await home.weir(["prices", "explain", "gpt-4o"], env)).code).toBe(0);
+  const served = await home.weir(["serve"], env);
+  expect([served.code, served.stderr]).toEqual([2, containing("unset it in this shell")]);
+});

@@ -52,7 +52,7 @@ function readWanted({ from, to, provider, most }: CalibrateOptions): Wanted {
 
 async function readSettings({ config, env }: CalibrateOptions): Promise<Config> {
   const files = { ...(config === undefined ? {} : { config }), ...(env === undefined ? {} : { env }) };
-  return accept(await loadConfig({ flags: readFlags(files) }));
+  return accept(await loadConfig({ flags: readFlags(files), serves: false }));
 }
 
 /** `undefined` where there is no exchange log. */

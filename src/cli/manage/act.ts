@@ -53,7 +53,7 @@ async function openDesk<O extends ManageOptions & KeyOptions>(options: O): Promi
   const connection = await findConnection({
     options: { ...options, managementToken: tokenOptions.length === 0 ? undefined : secrets[0] },
     env: process.env,
-    load: () => loadConfig({ flags: readFlags(pickFiles(options)) }),
+    load: () => loadConfig({ flags: readFlags(pickFiles(options)), serves: false }),
   });
   if (!isCredential(connection.token))
     throw new ManageFault(

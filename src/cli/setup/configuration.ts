@@ -37,7 +37,7 @@ export async function writeConfiguration(
 ): Promise<Config> {
   const text = edit(before, variables);
   using staged = stageFile(options.env, text);
-  const result = await loadConfig({ flags: flagsFor(staged.path, options) });
+  const result = await loadConfig({ flags: flagsFor(staged.path, options), serves: false });
   const named = (line: string) => line.replaceAll(staged.path, options.env);
   if (result.kind === "faults") throw new SetupFault(2, [...result.faults.map(named), "Nothing was written."]);
   complain(result.warnings.map((warning) => `warning: ${named(warning)}`));
@@ -56,7 +56,7 @@ function edit(before: string, variables: Readonly<Record<string, string>>): stri
 /** The configuration as it is with this text in the file. */
 export async function loadWith(text: string, options: FileOptions): Promise<ConfigResult> {
   using staged = stageFile(options.env, text);
-  return await loadConfig({ flags: flagsFor(staged.path, options) });
+  return await loadConfig({ flags: flagsFor(staged.path, options), serves: false });
 }
 
 function flagsFor(path: string, { config }: FileOptions): Readonly<Record<string, string>> {
