@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { explainListenFault } from "../lib/listen-fault.ts";
 import type { MockOptions, MockProvider } from "../mock/mock-provider.ts";
 import { type CliCommand, complain } from "./command.ts";
 
@@ -39,9 +40,10 @@ async function start(options: MockOptions): Promise<MockProvider> {
   try {
     return startMock(options);
   } catch (error) {
-    complain([
-      `--port ${options.port} on ${options.host} can't be had: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    const port = `--port ${options.port} on ${options.host}`;
+    const place = { port, host: `--host ${options.host}`, otherPort: "--port" };
+    const why = error instanceof Error ? error.message : String(error);
+    complain([explainListenFault(place, error) ?? `${port} can't be had: ${why}`]);
     process.exit(1);
   }
 }

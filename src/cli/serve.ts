@@ -4,12 +4,12 @@ import type { Config } from "../config/config.ts";
 import { type ConfigLine, describeConfig } from "../config/describe-config.ts";
 import { keepFixed } from "../config/keep-fixed.ts";
 import type { ConfigResult, ConfigSources } from "../config/read-config.ts";
+import { nameManagementAddress } from "../gateway/own-server.ts";
 import { createLog, type Log } from "../lib/log.ts";
 import { openLogOutput } from "../lib/log-output.ts";
 import { type ManagementToken, openManagementToken } from "../management/management-token.ts";
 import { type CliCommand, complain } from "./command.ts";
 import { createExchangeDeskWorker, createTelemetryWorker } from "./create-worker.ts";
-import { codeOf } from "./checks/check.ts";
 import { openDataDir, takeDataDir } from "./data-dir.ts";
 import { detach } from "./detach.ts";
 import { easeHttpThread } from "./ease-http-thread.ts";
@@ -144,11 +144,7 @@ async function tryPorts(config: Config): Promise<void> {
   const { listen } = config.control;
   if (listen === undefined) return;
   await insist(() => tryToListen(listen)).catch((cause: unknown) => {
-    if (codeOf(cause) !== "EADDRINUSE") throw cause;
-    throw new Error(
-      `MANAGEMENT_LISTEN_ADDR ${listen.host}:${listen.port} is in use. Stop what listens there, or choose another port.`,
-      { cause },
-    );
+    throw nameManagementAddress(listen, cause);
   });
 }
 

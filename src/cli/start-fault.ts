@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { explainListenFault } from "../lib/listen-fault.ts";
 import { adviseOnDatabase, explainDatabaseFault, isDatabaseFault } from "./database-fault.ts";
 import { describeFileFault } from "./file-fault.ts";
 
@@ -6,8 +7,9 @@ import { describeFileFault } from "./file-fault.ts";
 export function readStartFault(error: unknown, config: Config): string {
   if (!(error instanceof Error)) return String(error);
   const { host, port, control } = config;
-  if ("code" in error && error.code === "EADDRINUSE")
-    return `PORT ${port} is in use on ${host}. Stop what listens there, or choose another port.`;
+  const listener = { port: `PORT ${port} on ${host}`, host: `HOST ${host}`, otherPort: "PORT=… or --port" };
+  const unheard = explainListenFault(listener, error);
+  if (unheard !== undefined) return unheard;
   const place = "path" in error ? findPlace(String(error.path), config) : undefined;
   if (place) return describeFileFault(place.setting, place.path, error);
   if (!isDatabaseFault(error)) return error.message;

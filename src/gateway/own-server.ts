@@ -1,3 +1,4 @@
+import { explainListenFault } from "../lib/listen-fault.ts";
 import { notFound, type OwnPaths } from "./own-paths.ts";
 
 /** A listener for what Weir answers itself. */
@@ -21,13 +22,16 @@ export function openOwnServer(parts: OwnServerParts): OwnServer {
   try {
     return open(parts);
   } catch (error) {
-    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    if (!inUse) throw error;
-    throw new Error(
-      `MANAGEMENT_LISTEN_ADDR ${parts.host}:${parts.port} is in use. Stop what listens there, or choose another port.`,
-      { cause: error },
-    );
+    throw nameManagementAddress(parts, error);
   }
+}
+
+/** Names the setting in what keeps a listener from that address; any other error stays as it is. */
+export function nameManagementAddress({ host, port }: Pick<OwnServerParts, "host" | "port">, cause: unknown): unknown {
+  const address = `MANAGEMENT_LISTEN_ADDR ${host}:${port}`;
+  const place = { port: address, host: address, otherPort: "in MANAGEMENT_LISTEN_ADDR" };
+  const message = explainListenFault(place, cause);
+  return message === undefined ? cause : new Error(message, { cause });
 }
 
 function open({ host, port, findOwn, reusePort }: OwnServerParts): OwnServer {

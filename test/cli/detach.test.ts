@@ -62,7 +62,7 @@ for (const [kind, settings] of [
     }
     expect(await readFile(pidFile, "utf8")).toBe(`${server.pid}\n`);
     const elsewhere = await home.weir(["serve", "--detach", "--port", port], { ...settings, DATA_DIR: "elsewhere" });
-    expect([elsewhere.code, elsewhere.stderr]).toEqual([1, containing(`PORT ${port} is in use on 127.0.0.1`)]);
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([1, containing(`PORT ${port} on 127.0.0.1 is in use`)]);
     expect(existsSync(join(home.path, "elsewhere/weir.pid"))).toBe(false);
     endProcess(server.pid, "SIGTERM");
     await waitFor(() => !existsSync(pidFile), "the pid file stays");
@@ -93,7 +93,7 @@ test("--detach on a port that is taken fails, and faults of the settings are tol
   other.close();
   expect([taken.code, taken.stderr]).toEqual([
     1,
-    `PORT ${port} is in use on 127.0.0.1. Stop what listens there, or choose another port.\n`,
+    `PORT ${port} on 127.0.0.1 is in use. Stop what listens there, or choose another port (PORT=… or --port).\n`,
   ]);
   const faulty = await home.weir(["serve", "--detach", "--port", "abc"]);
   expect([faulty.code, faulty.stderr]).toEqual([2, containing("--port must be")]);

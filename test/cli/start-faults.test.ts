@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { findFreePort } from "../free-port.ts";
 import { createDatabase, queryPostgres } from "../postgres.ts";
 import { testOnPostgres } from "../storage.ts";
 import { makeFolder } from "../runtime-contract/child.ts";
@@ -38,6 +39,16 @@ test("a place that can't be written to is told by the name of its setting, and w
   expect(await refusal(chain)).toStartWith(`AUDIT_LOG_FILE ${nowhere} can't be written to`);
   const other = await refusal({ DATABASE_PATH: join(folder.path, "not.db") });
   expect(other).toMatch(/not\.db can't be used: file is not a database\. Set DATABASE_PATH/);
+}, 60_000);
+
+test("an address that can't be listened on is told by the name of its setting, with one process and with several", async () => {
+  const several: Readonly<Record<string, string>> = { WEIR_WORKERS: "2", PORT: String(await findFreePort()) };
+  for (const more of [{}, several]) {
+    expect(await refusal({ HOST: "10.9.9.9", ...more })).toStartWith("HOST 10.9.9.9 is nowhere to listen on");
+    expect(await refusal({ HOST: "nosuch.invalid", ...more })).toStartWith("HOST nosuch.invalid is nowhere to listen");
+    const management = { MANAGEMENT_LISTEN_ADDR: "10.9.9.9:4999", MANAGEMENT_TOKEN: "management-0123456789-abcdef" };
+    expect(await refusal({ ...management, ...more })).toStartWith("MANAGEMENT_LISTEN_ADDR 10.9.9.9:4999 is nowhere");
+  }
 }, 60_000);
 
 test("an audit's copy that can't be written stops no start, and the log says why once", async () => {

@@ -80,7 +80,7 @@ test.concurrent("a port that they can't have ends them with 1, and port 0 with 2
   const taken = await runWeir({ env: { WEIR_WORKERS: "2", PORT: String(port) } });
   other.close();
   expect(taken.code).toBe(1);
-  expect(taken.stderr).toContain(`PORT ${port} is in use on 127.0.0.1`);
+  expect(taken.stderr).toContain(`PORT ${port} on 127.0.0.1 is in use`);
   const none = await runWeir({ env: { WEIR_WORKERS: "2" } });
   expect([none.code, none.stderr]).toEqual([2, "WEIR_WORKERS needs a PORT that they can share, not 0"]);
 }, 30_000);
@@ -92,7 +92,7 @@ test.concurrent("an address of the management that another gateway's processes l
   const again = await runWeir({ env: { ...env, WEIR_WORKERS: "2", PORT: String(await findFreePort()) } });
   expect([again.code, again.stderr]).toEqual([
     1,
-    `MANAGEMENT_LISTEN_ADDR ${address} is in use. Stop what listens there, or choose another port.`,
+    `MANAGEMENT_LISTEN_ADDR ${address} is in use. Stop what listens there, or choose another port (in MANAGEMENT_LISTEN_ADDR).`,
   ]);
 }, 30_000);
 
