@@ -12,7 +12,7 @@ export type DeadRecord = DeadLetter & { readonly json: string };
  */
 export type Book = {
   readonly sink: string;
-  /** A sink that is not in use keeps its books, but holds nothing back. */
+  /** A sink that is not in use keeps its books, but holds nothing back, and what comes then is none of its. */
   readonly inUse: boolean;
   /** The number up to which everything is settled. */
   readonly cursor: number;
@@ -51,12 +51,26 @@ export function openBook(sink: string, nextSeq: number): Book {
   };
 }
 
-/** Counts records that are appended, for all sinks or for one alone. */
+/** Counts records that are appended, for all sinks in use or for one alone; those out of use go past them, once they are left behind. */
 export function receive(ledger: Ledger, count: number, sink?: string): Ledger {
-  const books = changeBooks(ledger, (book) =>
-    sink === undefined || sink === book.sink ? { ...book, received: book.received + count } : book,
-  );
-  return { ...ledger, books, nextSeq: ledger.nextSeq + count };
+  const nextSeq = ledger.nextSeq + count;
+  const books = changeBooks(ledger, (book) => {
+    if (sink !== undefined && sink !== book.sink) return book;
+    return book.inUse ? { ...book, received: book.received + count } : { ...book, cursor: nextSeq - 1 };
+  });
+  return { ...ledger, books, nextSeq };
+}
+
+/** Counts what still waits for sinks that are not in use as such, once: nothing that is appended later waits for them. */
+export function leaveBehind(ledger: Ledger, segments: readonly Segment[]): Ledger {
+  const last = ledger.nextSeq - 1;
+  const books = changeBooks(ledger, (book) => {
+    if (book.inUse || book.cursor >= last) return book;
+    const own = segments.filter((segment) => isFor(segment, book.sink));
+    const waiting = own.reduce((sum, segment) => sum + countBetween(segment, book.cursor), 0);
+    return drop({ ...book, cursor: last }, "not_configured", waiting);
+  });
+  return { ...ledger, books };
 }
 
 /** Counts records that could not be appended, for every sink in use. */

@@ -1,6 +1,6 @@
 import type { SinkRecord } from "../sinks/sink.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import { forget, lose, pass, receive } from "./ledger.ts";
+import { forget, leaveBehind, lose, pass, receive } from "./ledger.ts";
 import type { Outbox } from "./outbox.ts";
 import { readCounts, readSize } from "./outbox-counts.ts";
 import type { OutboxRoom } from "./outbox-room.ts";
@@ -95,7 +95,10 @@ export function createStoredOutbox({
       upkeep();
       const packed = packRecords(records, store.ledger().nextSeq, now());
       const bytes = packed.reduce((sum, { segment }) => sum + segment.bytes, 0);
-      const done = writeInRoom(bytes, () => store.commit(receive(store.ledger(), records.length), { put: packed }));
+      const done = writeInRoom(bytes, () => {
+        const ledger = leaveBehind(store.ledger(), index.all());
+        store.commit(receive(ledger, records.length), { put: packed });
+      });
       if (!done) {
         store.note(lose(store.ledger(), "disk_full", records.length));
         settleSoon(settleAgainAfterMs);
