@@ -443,12 +443,12 @@ test("a provider's policy, a project's and a token's models must all let a call 
 test("a refusal names the parameter and what is allowed, and never the value", () => {
   const { message = "", status } = refusal(whitelist, { body: '{"model":"canary"}' }) ?? {};
   expect([message, status]).toEqual([
-    "The parameter model has a value that is not allowed here. Allowed are: gpt-4o, gpt-4.1-*.",
+    'The parameter model has a value that is not allowed here. Allowed are: "gpt-4o", "gpt-4.1-*".',
     400,
   ]);
   expect(refusal({ allowedModels: ["a"] }, { body: '{"model":"canary"}' })).toMatchObject({
     status: 403,
-    message: "The parameter model has a value that is not allowed here. Allowed are: a.",
+    message: 'The parameter model has a value that is not allowed here. Allowed are: "a".',
   });
 });
 

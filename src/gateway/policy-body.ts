@@ -118,7 +118,8 @@ function matchesBare(globs: CompiledGlobs, text: string): boolean {
 const mostDescribed = 20;
 
 function describe({ patterns }: CompiledGlobs): string {
-  return patterns.slice(0, mostDescribed).join(", ") + (patterns.length > mostDescribed ? ", …" : "");
+  const shown = patterns.slice(0, mostDescribed).map((pattern) => `"${pattern}"`);
+  return shown.join(", ") + (patterns.length > mostDescribed ? ", …" : "");
 }
 
 function requireModel({ allowedModels }: CallRules, { target, body }: Said): void {

@@ -218,8 +218,8 @@ describe("which parameters may be sent", () => {
       expect(answer.status).toBe(400);
       return [answer.json(), answer.header("x-weir-exchange-id")];
     };
-    const message = (allowed: string) =>
-      `The parameter model has a value that is not allowed here. Allowed are: ${allowed}.`;
+    const message = (...allowed: readonly string[]) =>
+      `The parameter model has a value that is not allowed here. Allowed are: ${allowed.map((pattern) => `"${pattern}"`).join(", ")}.`;
     const [[openai], [anthropic, id], [gemini]] = await Promise.all([
       told("/v1/chat/completions"),
       told("/v1/messages"),
@@ -227,7 +227,7 @@ describe("which parameters may be sent", () => {
     ]);
     expect(openai).toEqual({
       error: {
-        message: message("gpt-4o, gpt-4.1-*"),
+        message: message("gpt-4o", "gpt-4.1-*"),
         type: "invalid_request_error",
         param: null,
         code: "param_not_allowed",

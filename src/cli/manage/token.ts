@@ -88,7 +88,11 @@ function addTokenOptions(command: Command): Command {
       new Option("--max-requests <number>", "how many calls in its whole life; 0 is unlimited").argParser(readFigure),
     )
     .option("--user <id>", "whom its calls are attributed to where they don't say")
-    .option("--allowed-model <glob>", "a model that it may use, such as 'gpt-4o*'; again for more", collect)
+    .option(
+      "--allowed-model <glob>",
+      "a model that it may use, such as 'gpt-4o*'; again, or after a comma, for more",
+      collect,
+    )
     .option("--metadata <name=text>", "text of your own; again for more", collect);
 }
 
