@@ -14,6 +14,7 @@ import { loadConfig } from "./load-config.ts";
 import { describeRepricing, writeRepricing } from "./prices/describe-repricing.ts";
 import { describeExplanation, describeListings, type Explanation, writeCard } from "./prices/describe-prices.ts";
 import { checkProvider } from "./prices/check-provider.ts";
+import { readTime } from "./manage/expiry-options.ts";
 import { findServer } from "./prices/find-server.ts";
 import { updatePrices } from "./prices/update-prices.ts";
 import { accept, type Options, readFlags } from "./serve.ts";
@@ -59,7 +60,7 @@ export const pricesCommand: CliCommand = {
     addFiles(prices.command("list").description("list the prices in use"))
       .option("--provider <name>", "of this provider alone")
       .option("--model <glob>", "of the models whose name it fits")
-      .option("--at <date>", "that hold then (now)", readTime)
+      .option("--at <date>", "that hold then (now)", readMoment)
       .action(list);
     const explain = prices
       .command("explain")
@@ -70,7 +71,7 @@ export const pricesCommand: CliCommand = {
     addFiles(explain)
       .option("--provider <name>", "which provider serves it (the one that its name belongs to)")
       .option("--tier <tier>", "the service tier that is billed, such as flex, batch or priority")
-      .option("--at <date>", "when it is called (now)", readTime)
+      .option("--at <date>", "when it is called (now)", readMoment)
       .action(explainModel);
     addFiles(prices.command("update").description("fetch the newest price data of genai-prices"))
       .option("--from <file or url>", "where it is, if not where genai-prices publishes it")
@@ -78,8 +79,8 @@ export const pricesCommand: CliCommand = {
     addFiles(
       prices.command("reprice").description("compute the cost of recorded exchanges anew, with the prices of now"),
     )
-      .requiredOption("--from <date>", "of those that came in then or later", readTime)
-      .option("--to <date>", "and before then (now)", readTime)
+      .requiredOption("--from <date>", "of those that came in then or later", readMoment)
+      .option("--to <date>", "and before then (now)", readMoment)
       .option("--project <id or name>", "of this project alone")
       .option("--provider <name>", "of this provider alone")
       .option("--model <name>", "of this model alone")
@@ -234,10 +235,8 @@ function readCount(written: string): number {
   throw new InvalidArgumentError("It must be a whole number.");
 }
 
-function readTime(written: string): number {
-  const time = Date.parse(written);
-  if (!Number.isNaN(time)) return time;
-  throw new InvalidArgumentError("It must be a day or a time such as 2026-01-31 or 2026-01-31T12:00:00Z.");
+function readMoment(written: string): number {
+  return Date.parse(readTime(written));
 }
 
 function print(json: boolean | undefined, value: unknown, lines: readonly string[]): void {

@@ -93,7 +93,7 @@ onEachDatabase((it, makePlace) => {
     };
     const since = ["--from", "2026-01-01"];
     expect(await run()).toEqual([2, containing("--from")]);
-    expect(await run("--from", "2026-02-30x")).toEqual([2, containing("It must be a day or a time")]);
+    expect(await run("--from", "2026-02-30x")).toEqual([2, containing("It must be a day that there is")]);
     expect(await run(...since, "--to", "2025-01-01")).toEqual([2, "--from must be before --to\n"]);
     expect(await run(...since)).toEqual([1, matching(/start the server once/)]);
     expect(await run(...since, "--dry-run")).toEqual([1, matching(/start the server once/)]);

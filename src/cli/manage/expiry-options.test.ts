@@ -26,6 +26,8 @@ test("what is no time, and two ways at once, are mistakes", () => {
     ["--duration", "soon"],
     ["--duration-minutes", "1h"],
     ["--expires-at", "tomorrow"],
+    ["--expires-at", "2026-11-31"],
+    ["--expires-at", "2026-02-30T10:00:00Z"],
     ["--duration", "24", "--never-expires"],
     ["--expires-at", "2026-12-31", "--duration-minutes", "1"],
   ])

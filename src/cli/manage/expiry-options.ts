@@ -30,7 +30,10 @@ export function addExpiryOptions(command: Command): Command {
         .conflicts(["expiresAt", "neverExpires"]),
     )
     .addOption(
-      new Option("--expires-at <time>", "until when it lives: 2026-12-31T23:59:59Z, or a day")
+      new Option(
+        "--expires-at <time>",
+        "until when it lives: 2026-12-31T23:59:59Z, or a day, whose beginning in UTC it is",
+      )
         .argParser(readTime)
         .conflicts(["neverExpires"]),
     )
@@ -54,11 +57,20 @@ export function readDuration(written: string): string {
   throw new InvalidArgumentError("It must be a number of hours, or have units: 24h, 30m, 7d, 1h30m.");
 }
 
-/** A point in time as the API takes it; without a zone it is this machine's. */
+/** A point in time as the API takes it; a day alone is its beginning in UTC, a time without a zone is this machine's. */
 export function readTime(written: string): string {
   const at = Date.parse(written);
+  if (!hasDay(written)) throw new InvalidArgumentError("It must be a day that there is.");
   if (!Number.isNaN(at) && /^\d{4}-/.test(written)) return new Date(at).toISOString();
   throw new InvalidArgumentError("It must be a time such as 2026-12-31T23:59:59Z, or a day such as 2026-12-31.");
+}
+
+/** Whether its month has that day: reading it would go on into the next month. */
+function hasDay(written: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d{1,2})-(\d{1,2})/.exec(written) ?? [];
+  return (
+    day === undefined || new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day)
+  );
 }
 
 function readMinutes(written: string): number {
