@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { codeOf } from "./checks/check.ts";
 
 /** Says which setting names a file or a folder that can't be written to, why, and what to do. */
@@ -24,7 +25,17 @@ export function explainFileFault(code: string): string {
 /** What can be done about it. */
 export function adviseOnFile(setting: string, path: string, code: string): string {
   const other = `Set ${setting} to another place`;
-  return /^(?:EACCES|EPERM)$/.test(code) ? `${other}, or run "chown -R ${findUser()} ${path}".` : `${other}.`;
+  if (!/^(?:EACCES|EPERM)$/.test(code)) return `${other}.`;
+  return `${other}, or run "${isOwn(path) ? `chmod -R u+rwX ${path}` : `chown -R ${findUser()} ${path}`}".`;
+}
+
+/** Whether this user may mend its rights. */
+function isOwn(path: string): boolean {
+  try {
+    return statSync(path).uid === process.getuid?.();
+  } catch {
+    return false;
+  }
 }
 
 function findUser(): string {

@@ -147,6 +147,19 @@ test("a sink that refuses our credentials is a 3, in its own words", async () =>
   expect(JSON.stringify(checks)).not.toContain("sk-lf-secret");
 });
 
+test("a base URL that names a single call is told of, as calls to it would go below it", async () => {
+  await using home = await makeHome();
+  using upstream = openUpstream();
+  const { find } = await examine(home, {
+    ...allAt(`${upstream.url}/v1`),
+    UPSTREAM_BASE_URL: `${upstream.url}/v1/chat/completions`,
+    ANTHROPIC_BASE_URL: `${upstream.url}/v1/messages/`,
+  });
+  for (const name of ["upstream openai", "upstream anthropic"])
+    expect(find(name)).toMatchObject({ state: "warn", advice: containing(`leave "/v1/`) });
+  expect(find("upstream gemini")?.state).toBe("ok");
+});
+
 test("a port that another program has is a failure, one that a Weir has isn't", async () => {
   await using home = await makeHome();
   using upstream = openUpstream();
@@ -164,6 +177,9 @@ test("a port that another program has is a failure, one that a Weir has isn't", 
     HTTP_PROXY: nowhere,
   });
   expect([ours.code, ours.find("port")?.message]).toEqual([0, matching(/^a Weir listens on .* already$/)]);
+  const token = (await Bun.file(join(weir.dataDir, "management-token")).text()).trim();
+  const audit = await fetch(`${weir.url}/manage/audit`, { headers: { authorization: `Bearer ${token}` } });
+  expect(await audit.text()).not.toContain("management.refused");
 });
 
 test("folders that can't be written are failures that name the setting", async () => {

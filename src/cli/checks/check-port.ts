@@ -33,11 +33,11 @@ async function findHolder(host: string, port: number): Promise<Finding> {
   return { name, state: "fail", message: `another program listens on ${host}:${port}`, advice };
 }
 
-/** Only ours answers so, and at once: at a path that it keeps for itself, with the name of its error. */
+/** Only ours answers so, and at once: at a path that it keeps for itself and has nothing at, with the name of its error. The management's paths note who asks. */
 function isWeir(origin: string): Promise<boolean> {
   return new Promise((resolve) => {
     // Not `fetch`, which would ask the environment's proxy for an address of this machine.
-    const request = get(`${origin}/manage`, { signal: AbortSignal.timeout(askWithinMs) }, (answer) => {
+    const request = get(`${origin}/admin`, { signal: AbortSignal.timeout(askWithinMs) }, (answer) => {
       answer.resume();
       resolve("x-weir-error" in answer.headers);
     });

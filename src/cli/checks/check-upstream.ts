@@ -38,7 +38,10 @@ export async function checkUpstream(
     const answeredAt = Date.now();
     took.push(`HTTP ${formatDuration(answeredAt - sentAt)}`);
     const message = `${provider.baseUrl} answers ${answer.status}${proxied ? " through the proxy" : ""} (${took.join(", ")})`;
-    return { finding: judge(name, answer.status, message), ...readSkew(answer, (sentAt + answeredAt) / 2) };
+    return {
+      finding: adviseOnPath(url, judge(name, answer.status, message)),
+      ...readSkew(answer, (sentAt + answeredAt) / 2),
+    };
   } catch (error) {
     return { finding: describeFault(provider, gateway, { name, proxied, code: codeOf(error) }) };
   }
@@ -55,6 +58,15 @@ function judge(name: string, status: number, message: string): Finding {
     };
   if (status < 500) return { name, state: "ok", message };
   return { name, state: "warn", message, advice: "It is there, but in trouble: see its own status page or logs." };
+}
+
+/** The path of a call is added to a base URL, which mustn't have it already. */
+function adviseOnPath({ pathname }: URL, finding: Finding): Finding {
+  const [call] =
+    /(?:\/v\d+\w*)?\/(?:chat\/completions|completions|embeddings|messages|responses)\/?$/.exec(pathname) ?? [];
+  if (call === undefined || finding.state !== "ok") return finding;
+  const advice = `Its base URL is that of a single call: leave "${call}" out.`;
+  return { ...finding, state: "warn", advice };
 }
 
 /** A provider that nobody set up is no reason to fail: it is there for callers who may never come. */
