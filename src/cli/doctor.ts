@@ -69,7 +69,7 @@ async function examineMachine(config: Config): Promise<readonly Finding[]> {
       checkDescriptors(),
     ]),
     checkPrices(config),
-    checkDatabase(control),
+    checkDatabase(config),
     checkRedis(config),
     Promise.all(gateway.providers.map((provider) => checkUpstream(provider, gateway, process.env))),
     Promise.all(telemetry.sinks.map((choice) => checkSink(choice, about))),

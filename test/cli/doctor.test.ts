@@ -8,7 +8,7 @@ import { needs } from "../needs.ts";
 import { findRedis, startRedis, whatRedisNeeds } from "../redis.ts";
 import { startWeir } from "../weir.ts";
 import { run } from "../runtime-contract/child.ts";
-import { actor, makeKey, onEachDatabase } from "../storage.ts";
+import { actor, makeKey, makeSqlitePlace, onEachDatabase } from "../storage.ts";
 import { containing, type Home, makeHome, matching, openUpstream } from "./program.ts";
 
 type Check = { readonly name: string; readonly state: string; readonly message: string; readonly advice?: string };
@@ -82,6 +82,21 @@ test("a budget of every user is told of where calls may go around it by naming n
     (await examine(home, env, ["--config-only"])).find("budgets")?.state;
   expect([await told({}), await told({ AUTH_MODE: "token" })]).toEqual(["warn", undefined]);
 });
+
+test("tokens that a budget of every user doesn't bound are counted, where calls need one", async () => {
+  const budgets = { users: { "*": [{ amount_usd: 1, period: "day" }] } };
+  await using home = await makeHome({ "weir.yaml": JSON.stringify({ budgets }) });
+  await using place = await makeSqlitePlace();
+  const stores = await place.openStores();
+  const { id: projectId } = await stores.projects.add({ name: "p" }, actor);
+  await stores.tokens.add({ projectId, userId: "ada" }, actor);
+  const told = async () => (await examine(home, { ...place.env, AUTH_MODE: "token" })).find("budgets");
+  expect(await told()).toBeUndefined();
+  await stores.tokens.add({ projectId }, actor);
+  expect(await told()).toMatchObject({ state: "warn", message: containing("1 active token with neither") });
+  const open = await examine(home, { ...place.env, AUTH_MODE: "open" });
+  expect(open.find("tokens")).toMatchObject({ state: "warn", message: containing("2 active tokens") });
+}, 30_000);
 
 test("--config-only asks nobody", async () => {
   await using home = await makeHome();

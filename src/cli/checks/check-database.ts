@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { ControlConfig } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
 import { createVault } from "../../lib/seal.ts";
 import { openDatabase, type Storage } from "../../storage/database.ts";
 import { createMigration, SchemaFault } from "../../storage/migrate.ts";
@@ -8,14 +8,15 @@ import { adviseOnDatabase, describeDatabase, explainDatabaseFault } from "../dat
 import { formatNumberOf } from "../format.ts";
 import type { Finding } from "./check.ts";
 import { checkFile } from "./check-file.ts";
+import { checkTokens } from "./check-tokens.ts";
 
 const name = "database";
 
-/** Whether the database can be reached, has a schema to start with, and is opened by `ENCRYPTION_KEY`; nothing of it changes. */
-export async function checkDatabase({
-  database,
-  encryptionKeys,
-}: Pick<ControlConfig, "database" | "encryptionKeys">): Promise<readonly Finding[]> {
+/** Whether the database can be reached, has a schema to start with, and is opened by `ENCRYPTION_KEY`, and what its tokens go around; nothing of it changes. */
+export async function checkDatabase(
+  config: Pick<Config, "control" | "budgets" | "gateway">,
+): Promise<readonly Finding[]> {
+  const { database, encryptionKeys } = config.control;
   if (database.driver === "sqlite") {
     const file = await checkFile(name, database.path, "DATABASE_PATH");
     if (file.state === "fail") return [file];
@@ -25,7 +26,8 @@ export async function checkDatabase({
   try {
     await using storage = await openDatabase(database, () => {}, { readOnly: true });
     const { schema, isCurrent } = await checkSchema(storage, describeDatabase(database));
-    return isCurrent ? [schema, await checkEncryption(storage, encryptionKeys)] : [schema];
+    if (!isCurrent) return [schema];
+    return [schema, await checkEncryption(storage, encryptionKeys), ...(await checkTokens(storage, config))];
   } catch (error) {
     const { message, unreachable } = explainDatabaseFault(error, database);
     const advice = adviseOnDatabase(error, database);
