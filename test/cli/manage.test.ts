@@ -336,12 +336,19 @@ test("a wrong token is refused, and the message says where it came from", async 
 test("beside a gateway nothing has to be said: its address and its token are found, on an address of its own too", async () => {
   await using mine = await makeHome({ ".env": "PORT=0\n" });
   const nothing = await mine.weir(["manage", "project", "list"]);
-  expect([nothing.code, nothing.stderr]).toEqual([2, containing("management-token can't be read (ENOENT)")]);
+  expect([nothing.code, nothing.stderr]).toEqual([
+    2,
+    containing("management-token can't be read (ENOENT). Start the gateway once"),
+  ]);
 
   await mine.write(".env", `PORT=0\nMANAGEMENT_LISTEN_ADDR=127.0.0.1:${await findFreePort()}\n`);
   await using gateway = await serveGateway(mine);
   const { code, stdout, stderr } = await mine.weir(["manage", "project", "create", "--name", "near", "--json"]);
   expect([code, stderr, JSON.parse(stdout)]).toEqual([0, "", expect.objectContaining({ name: "near" })]);
+  const needless = await mine.weir(["manage", "token", "create", "--project", "near"]);
+  expect([needless.code, needless.stderr]).toEqual([0, containing("AUTH_MODE is open: calls without a token pass")]);
+  const missing = await mine.weir(["manage", "token", "get", "ci"]);
+  expect(missing.stderr).toContain("weir manage token list lists those");
   const token = (await readFile(join(mine.path, "data/management-token"), "utf8")).trim();
   const main = await mine.weir(["manage", "project", "list", "--manage-api-base-url", gateway.url], {
     MANAGEMENT_TOKEN: token,

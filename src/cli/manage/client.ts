@@ -11,6 +11,8 @@ export type ManagementClient = {
   readonly manage: ReturnType<typeof hc<ManagementApi>>["manage"];
   /** Waits for an answer, and gives what it says where the API did what it was asked; throws a `ManageFault`. */
   readonly ask: <T>(sending: Promise<Answer>, shape: z.ZodType<T>) => Promise<T>;
+  /** Whether calls need no token, as far as the gateway says. */
+  readonly isOpen: () => Promise<boolean>;
   /** Gives the bytes of an answer that goes on and on; throws a `ManageFault`. */
   readonly follow: (path: string) => Promise<ReadableStream<Uint8Array>>;
 };
@@ -26,6 +28,10 @@ const answersWithinMs = 120_000;
 /** How long an answer that goes on may take to begin. Milliseconds. */
 const beginsWithinMs = 10_000;
 
+/** How long what need not be known is waited for: providers are looked at for it. Milliseconds. */
+const toldWithinMs = 4_000;
+
+const healthSchema = z.object({ features: z.object({ auth_mode: z.array(z.string()) }) });
 const faultSchema = z.object({ error: z.object({ message: z.string(), code: z.string() }) });
 
 /** Creates a client; every request says that it comes from the command line. */
@@ -52,6 +58,18 @@ export function createManagementClient({
       const read = answer.ok ? shape.safeParse(parse(text)) : undefined;
       if (read?.success) return read.data;
       throw readFault(answer, text);
+    },
+    async isOpen() {
+      try {
+        const answer = await fetch(`${baseUrl}/health`, {
+          redirect: "manual",
+          signal: AbortSignal.timeout(toldWithinMs),
+        });
+        const { data } = healthSchema.safeParse(await answer.json());
+        return data?.features.auth_mode.includes("open") === true;
+      } catch {
+        return false;
+      }
     },
     async follow(path) {
       const leaving = new AbortController();
@@ -89,12 +107,20 @@ export function createManagementClient({
       return new ManageFault(3, `${baseUrl} answers, but not as Weir's management API (${what}). ${advice}`);
     }
     const source = answer.status === 401 ? ` (this one came from ${tokenFrom})` : "";
-    return new ManageFault(1, formatForeign(data.error.message) + source);
+    return new ManageFault(1, formatForeign(nameCommands(data.error.message)) + source);
   }
 }
 
 const advice =
   "Check that the gateway runs, and the address in --manage-api-base-url (MANAGEMENT_API_BASE_URL): it is that of MANAGEMENT_LISTEN_ADDR where the gateway has one, else the gateway's own";
+
+/** Its lists as the command line has them. */
+function nameCommands(message: string): string {
+  return message.replace(/GET \/manage\/(projects|tokens|audit|exchanges)\b/, (_, list: string) => {
+    const name = list === "projects" || list === "tokens" ? list.slice(0, -1) : list;
+    return `weir manage ${name} list`;
+  });
+}
 
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

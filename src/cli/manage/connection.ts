@@ -74,7 +74,9 @@ function findOwnToken(own: ConfigResult, isNear: boolean): Pick<Connection, "tok
   try {
     return { token: readFileSync(path, "utf8").trim(), tokenFrom: path };
   } catch (error) {
-    throw new ManageFault(2, describeMissing(`${path} can't be read (${codeOf(error)})`), error);
+    const code = codeOf(error);
+    const advice = code === "ENOENT" ? ". Start the gateway once in this directory: it makes it" : "";
+    throw new ManageFault(2, describeMissing(`${path} can't be read (${code})${advice}`), error);
   }
 }
 

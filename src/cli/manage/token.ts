@@ -1,5 +1,6 @@
 import { isatty } from "node:tty";
 import { type Command, Option } from "commander";
+import { complain } from "../command.ts";
 import { formatCount, formatNumberOf, formatTable } from "../format.ts";
 import { act, type Desk, type Shown } from "./act.ts";
 import {
@@ -114,6 +115,8 @@ async function create({ api, options }: Desk<Wanted & { readonly project: string
     ...readFields(options, { isNew: true }),
   };
   const token = await api.ask(api.manage.tokens.$post({ json }), shapes.token);
+  if (await api.isOpen())
+    complain(["warning: AUTH_MODE is open: calls without a token pass; set MANAGEMENT_TOKEN or AUTH_MODE=token"]);
   return { json: token, lines: describeToken(token, "  (shown this once)") };
 }
 
