@@ -76,13 +76,20 @@ function addChat(command: Command): void {
 async function chat(words: readonly string[], options: ChatOptions): Promise<never> {
   const own = await loadConfig({ serves: false });
   const choice = choose(options, own.kind === "ok" ? own.config.gateway.providers : []);
-  if (!choice) refuse(`--model must name a model of ${options.provider}`);
+  if (!choice) refuse(describeUnknown(options.provider ?? "", own));
   const url = findUrl(options, own);
   const { token, message } = await readInput(words, options, own);
   const line = openLine(url, choice, token);
   if (message !== undefined) return answerOnce(message, line, choice, options);
   await talkOn(line, choice, options);
   process.exit(0);
+}
+
+/** Of a provider that isn't ours no model is known; the gateway that is asked may have it all the same. */
+function describeUnknown(provider: string, own: ConfigResult): string {
+  const names = own.kind === "ok" ? own.config.gateway.providers.map(({ name }) => name) : [];
+  if (own.kind === "faults" || names.includes(provider)) return `--model must name a model of ${provider}`;
+  return `There is no provider "${provider}" in this directory's configuration, only ${names.join(", ")}. Where the gateway has it, name a model of it with --model`;
 }
 
 /** What is asked, and with which token; without a message it is a conversation. */

@@ -8,6 +8,7 @@ import { openDataDir } from "./data-dir.ts";
 import { describeFileFault } from "./file-fault.ts";
 import { isAlive, readPid } from "./pid-file.ts";
 import { ownCommand } from "./runtime-settings.ts";
+import { pathOfWorker } from "./workers.ts";
 
 /** A start that takes longer than this has failed. Milliseconds. */
 const startsWithinMs = 30_000;
@@ -31,7 +32,8 @@ export async function detach(
   closeSync(log);
   if (await listens(child, path, config)) {
     console.log(String(child.pid));
-    complain([`Weir runs in the background and logs to ${logFile}. Stop it with: kill ${child.pid}`]);
+    const logs = listLogFiles(config, logFile).join(", ");
+    complain([`Weir runs in the background and logs to ${logs}. Stop it with: kill ${child.pid}`]);
     process.exit(0);
   }
   complain([
@@ -40,6 +42,12 @@ export async function detach(
   if (before !== undefined && isAlive(before))
     complain([`${path} names process ${before}, which runs: stop it first if it is a Weir`]);
   process.exit(1);
+}
+
+/** Several processes have a log each. */
+function listLogFiles({ lifecycle }: Config, file: string): readonly string[] {
+  if (lifecycle.workers === 1) return [file];
+  return Array.from({ length: lifecycle.workers }, (_, number) => pathOfWorker(file, String(number)));
 }
 
 /** Makes the folders and opens the log, or ends the program with what can't be written to. */

@@ -36,9 +36,14 @@ export function listWorkerFolders(dataDir: string): readonly string[] {
     .toSorted((one, other) => numberOf(one) - numberOf(other));
 }
 
+/** The file that one of several processes has in the place of this one. */
+export function pathOfWorker(path: string, number: string): string {
+  return `${path.slice(0, path.length - extname(path).length)}-${number}${extname(path)}`;
+}
+
 /** What one of several processes runs with: files of its own, since each file has one writer. */
 export function configOfWorker(config: Config, number: string): Config {
-  const own = (path: string) => `${path.slice(0, path.length - extname(path).length)}-${number}${extname(path)}`;
+  const own = (path: string) => pathOfWorker(path, number);
   const { sinks } = config.telemetry;
   const { audit } = config.control;
   const withOwnFile = (values: Readonly<Record<string, unknown>>) =>

@@ -132,6 +132,9 @@ test("what goes wrong is said on standard error, with an exit code of its own", 
     [],
   ])
     expect([args, (await chat(args)).code]).toEqual([args, 2]);
+  expect((await chat(["--provider", "openia", "hello"])).stderr).toMatch(
+    /^There is no provider "openia" in this directory's configuration, only anthropic, gemini, openai/,
+  );
 }, 60_000);
 
 test("Ctrl-C stops an answer", async () => {

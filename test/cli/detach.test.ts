@@ -50,6 +50,10 @@ for (const [kind, settings] of [
     await using home = await makeHome();
     const port = String(await findFreePort());
     using server = await startDetached(home, ["--port", port], settings);
+    for (const log of "WEIR_WORKERS" in settings ? ["weir-0.log", "weir-1.log"] : ["weir.log"]) {
+      expect(server.stderr).toContain(join("data", log));
+      expect(existsSync(join(home.path, "data", log))).toBe(true);
+    }
     const pidFile = join(home.path, "data/weir.pid");
     for (const again of [port, String(await findFreePort())]) {
       const { code, stdout, stderr } = await home.weir(["serve", "--detach", "--port", again], settings);

@@ -89,7 +89,7 @@ test("with everything by options, the printed line calls each provider, and no f
   expect(stdout).toMatch(
     /^\.env +.*MANAGEMENT_TOKEN[^]*\nproject +search \([0-9a-f-]{36}\)\ntoken +sk-weir-\w{38} +\(shown this once\)/,
   );
-  expect(stdout).toMatch(/\nexpires +\S+Z \(in 7 days\)\n[^]*Start the gateway: weir\n/);
+  expect(stdout).toMatch(/\nexpires +\S+Z \(in 7 days\)\n[^]*Start the gateway: node \S+\/scripts\/weir\.mjs\n/);
 
   await using gateway = await serve(home, mock);
   expect(gateway.url).toBe(`http://127.0.0.1:${port}`);

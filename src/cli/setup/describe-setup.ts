@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { formatExpiry, formatFacts } from "../manage/words.ts";
 import { writeCurlLine } from "./curl-line.ts";
@@ -63,11 +65,20 @@ function describeMinted({ project, wasThere, token, text }: Minted) {
   ] as const;
 }
 
-function describeStart({ isRunning, names, url }: SetupResult): string {
-  if (!isRunning) return "Start the gateway: weir";
+function describeStart({ isRunning, names, url, path }: SetupResult): string {
+  if (!isRunning) return `Start the gateway: ${nameStartCommand(path)}`;
   return names.length === 0
     ? `A gateway listens on ${url}.`
     : `A gateway listens on ${url} already: start it again, so that it reads the file.`;
+}
+
+/** In a clone there is no `weir`. */
+function nameStartCommand(path: string): string {
+  const root = join(import.meta.dir, "../../..");
+  const file = path === ".env" ? "" : ` --env ${path}`;
+  if (!existsSync(join(root, "scripts/run.mjs"))) return `weir${file}`;
+  if (resolve(root) === process.cwd()) return `npm start${file && ` --${file}`}`;
+  return `node ${join(root, "scripts/weir.mjs")}${file}`;
 }
 
 function describeCall(result: SetupResult, minted: Minted): readonly string[] {
