@@ -34,7 +34,7 @@ async function reload({ pidFile, ...files }: Options): Promise<void> {
   const pid = readPid(path);
   if (pid === undefined || !isAlive(pid)) {
     complain([
-      `${path} names no process that runs. Start Weir with --pid-file or --detach, or use: kill -HUP <process id>`,
+      `${path} names no process that runs: only a gateway that was started with --detach or --pid-file notes itself there. Any other says its process id when it starts ("process", or process_id in its log); then: kill -HUP <process id>`,
     ]);
     process.exit(1);
   }

@@ -206,6 +206,8 @@ function usesProxy(): boolean {
 }
 
 function announce(config: Config, { app, management: opened }: Started, log: Log): void {
+  // What is told to one of several processes, the others don't learn.
+  const pid = readWorkerNumber() === undefined ? process.pid : process.ppid;
   const management = { ...opened, made: opened.made === true && process.stdout.isTTY };
   if (config.log.format === "pretty" && config.log.file === undefined)
     process.stdout.write(
@@ -214,6 +216,7 @@ function announce(config: Config, { app, management: opened }: Started, log: Log
         managementUrl: app.managementUrl,
         management,
         version: readVersion().version,
+        pid,
       }),
     );
   else
@@ -221,6 +224,7 @@ function announce(config: Config, { app, management: opened }: Started, log: Log
       {
         url: app.url,
         version: readVersion().version,
+        process_id: pid,
         auth_mode: config.gateway.authMode,
         sinks: config.telemetry.sinks.map(({ name }) => name),
         data_dir: config.dataDir,

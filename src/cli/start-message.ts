@@ -7,15 +7,18 @@ export type StartFacts = {
   readonly managementUrl: string;
   readonly management: ManagementToken;
   readonly version: string;
+  /** The process that takes signals. */
+  readonly pid: number;
 };
 
 /** What a person reads when the gateway has started: where it listens, who may call, where records go, what to do next. */
-export function describeStart(config: Config, { url, managementUrl, management, version }: StartFacts): string {
+export function describeStart(config: Config, { url, managementUrl, management, version, pid }: StartFacts): string {
   const rows = [
     ["mode", describeMode(config)],
     ["providers", config.gateway.providers.map(({ name, baseUrl }) => `${name} (${baseUrl})`).join(", ")],
     ["records", describeRecords(config)],
     ["health", `${url}/health`],
+    ["process", `${pid}; kill -HUP ${pid} has it read its configuration again`],
     ["manage", `${managementUrl}/api/docs, ${describeToken(management)}`],
     ["use it", `OPENAI_BASE_URL=${url}/v1  ANTHROPIC_BASE_URL=${url}  GOOGLE_GEMINI_BASE_URL=${url}`],
   ];

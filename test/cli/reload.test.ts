@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { startWeir, waitFor, type Weir } from "../weir.ts";
+import { containing, makeHome } from "./program.ts";
 
 const answer = (text: string) => ({
   id: "r",
@@ -137,3 +138,12 @@ test("the mode that follows from MANAGEMENT_TOKEN changes with it, at the next s
     expect(await statusOf(weir)).toBe(status);
   }
 }, 30_000);
+
+test("a gateway without a pid file says which process takes the signal, and weir reload where to read it", async () => {
+  await using weir = await startWeir();
+  const line = weir.lines.find((each) => each.includes('"listening"')) ?? "";
+  expect(JSON.parse(line)).toMatchObject({ process_id: weir.pid });
+  await using home = await makeHome();
+  const { code, stderr } = await home.weir(["reload"], { DATA_DIR: weir.dataDir });
+  expect([code, stderr]).toEqual([1, containing("process_id in its log")]);
+});
