@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
 import type { App } from "../app.ts";
@@ -107,8 +108,20 @@ async function runProgram(
   const ended = await endRun(app);
   const about = { program: basename(program[0] ?? ""), durationMs, url: app.url, session, ...ended };
   if (fault !== undefined) complain([`weir: ${fault}`]);
-  else complain(json ? [formatJson({ exitCode: code, ...about })] : describeRun(about));
+  else
+    complain(
+      json ? [formatJson({ exitCode: code, ...about })] : [...describeRun(about), ...describePassedOver(options)],
+    );
   return code;
+}
+
+/** The folder is the program's, and so are its files. */
+function describePassedOver(options: Options): readonly string[] {
+  const usual = { env: ".env", config: "weir.yaml" };
+  const found = Object.entries(usual).filter(([option, file]) => !(option in options) && existsSync(file));
+  if (found.length === 0) return [];
+  const flags = found.map(([option]) => `--${option}`).join(" and ");
+  return [`passed over: ${found.map(([, file]) => file).join(", ")} (${flags} would have them read)`];
 }
 
 /** Lets the last answers end, and asks what came of all of them. */

@@ -143,6 +143,12 @@ test("the program's own port, log level, gate and keys are no settings of ours, 
   ).toEqual(["GOOGLE_GEMINI_BASE_URL", "OPENAI_API_BASE", "OPENAI_BASE_URL"]);
 });
 
+test("the folder's own settings are passed over, and it says so", async () => {
+  await using home = await makeHome({ ".env": "LOG_LEVEL=loud", "weir.yaml": "port: abc" });
+  const { code, stderr } = await home.weir(["run", "--", "true"]);
+  expect([code, stderr]).toEqual([0, containing("passed over: .env, weir.yaml (--env and --config would")]);
+});
+
 test("{weir} in an argument is the gateway's URL, and a program that makes no call is told how to", async () => {
   await using home = await makeHome();
   const { stdout, stderr } = await home.weir(["run", "--", "echo", "base={weir}/v1", "--help"]);
