@@ -61,12 +61,18 @@ async function collect(reader: ChunkReader, limit: number): Promise<AnswerBody> 
   }
 }
 
+/** Waits for the first bytes of a body: until they are here nothing has gone down, so that what breaks it off can be told by a status. */
+export async function waitForFirst(reader: ChunkReader): Promise<ChunkReader> {
+  const { done, value } = await reader.read();
+  return done || !value ? reader : putBack([value], reader);
+}
+
 function putBack(chunks: readonly Uint8Array[], reader: ChunkReader): ChunkReader {
   const waiting = [...chunks];
   return {
-    read: async () => {
+    read() {
       const value = waiting.shift();
-      return value ? { done: false, value } : reader.read();
+      return value ? Promise.resolve({ done: false, value }) : reader.read();
     },
     cancel: () => reader.cancel(),
   };

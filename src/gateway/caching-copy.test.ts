@@ -20,6 +20,7 @@ async function pass(pieces: readonly string[], maxBytes: number, end?: () => Pro
   const copy = copyReader({
     reader: readerOf(pieces, end),
     maxBytes,
+    headAt: -7,
     elapsed: () => 0,
     onEnd: (passed) => ends.push(passed),
   });
@@ -37,6 +38,7 @@ test("a copy is whole only once everything has passed", async () => {
   const { ends, seen } = await pass(["ab", "c"], 3);
   expect(seen).toEqual(["ab", "c"]);
   expect(ends.map((end) => [Buffer.from(end?.body ?? []).toString(), end?.pieces])).toEqual([["abc", [2, 1]]]);
+  expect(ends[0]?.pauses).toEqual([7, 0]);
 });
 
 test("what is too large passes and leaves no copy", async () => {
@@ -53,6 +55,7 @@ test("what is given up leaves no copy, though it ends afterwards", async () => {
   const copy = copyReader({
     reader: readerOf(["ab"]),
     maxBytes: 9,
+    headAt: 0,
     elapsed: () => 0,
     onEnd: (passed) => ends.push(passed),
   });

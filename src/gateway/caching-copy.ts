@@ -11,6 +11,8 @@ export type PassedBody = {
 export type CopyParts = {
   readonly reader: ChunkReader;
   readonly maxBytes: number;
+  /** When the head of the answer was there, on the clock: the first pause counts from it. */
+  readonly headAt: number;
   /** The monotonic clock; milliseconds. */
   readonly elapsed: () => number;
   /** Called once: with all of it, or with nothing where it was broken off, given up, or is too large. */
@@ -18,12 +20,12 @@ export type CopyParts = {
 };
 
 /** Keeps a copy of what is read, piece by piece as it passes. */
-export function copyReader({ reader, maxBytes, elapsed, onEnd }: CopyParts): ChunkReader {
+export function copyReader({ reader, maxBytes, headAt, elapsed, onEnd }: CopyParts): ChunkReader {
   let chunks: Uint8Array[] = [];
   let pauses: number[] = [];
   let size = 0;
   let ended = false;
-  let last = elapsed();
+  let last = headAt;
 
   return {
     read: () => reader.read().then(note, fail),

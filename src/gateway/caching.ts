@@ -220,7 +220,8 @@ export function createCaching(parts: CachingParts): Caching {
       if (declaredSize(answer) > settings.maxObjectBytes) return { detail: "too-large" };
       if (body.kind === "stream") {
         const onEnd = (passed: PassedBody | undefined) => flight?.land(finish(use, call, draft, passed, streamed));
-        const copy = { reader: body.reader, maxBytes: settings.maxObjectBytes, elapsed: clock.elapsed, onEnd };
+        const { headAt } = answer;
+        const copy = { reader: body.reader, maxBytes: settings.maxObjectBytes, headAt, elapsed: clock.elapsed, onEnd };
         return { answer: { ...answer, body: { kind: "stream", reader: copyReader(copy) } } };
       }
       const bytes = body.kind === "whole" ? body.bytes.slice() : nothing;

@@ -1,6 +1,6 @@
 import { isEventStream } from "../dialects/body-form.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type AnswerBody, noBodies, readAnswerBody, type WholeBodies } from "./answer-body.ts";
+import { type AnswerBody, noBodies, readAnswerBody, waitForFirst, type WholeBodies } from "./answer-body.ts";
 import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
@@ -24,7 +24,7 @@ export type Answer = {
   readonly cache?: "hit";
 };
 
-/** Sends a call upstream and waits for the head of its answer; throws a `Refusal`, or `ConsumerLeft`. */
+/** Sends a call upstream and waits for the head of its answer and the first of its body; throws a `Refusal`, or `ConsumerLeft`. */
 export type Forward = (call: Call, head: UpstreamHead) => Promise<Answer>;
 
 /** What forwarding is made of. Milliseconds; 0 switches a timer off. */
@@ -34,6 +34,8 @@ export type ForwardParts = {
   readonly reachability: Reachability;
   readonly underWay: Pick<UnderWay, "count">;
   readonly proxyTimeoutMs: number;
+  /** How long the upstream may be silent after its head. */
+  readonly streamIdleTimeoutMs: number;
   readonly connectTimeoutMs: number;
   /** Whether the upstream goes on working when the consumer leaves before the head. */
   readonly onDisconnect: "cancel" | "drain";
@@ -57,7 +59,7 @@ export function createForward(parts: ForwardParts): Forward {
     const origin = call.route.provider.baseUrl;
     const pool = head.url.startsWith("https:") ? choosePool(underWay.count()) : undefined;
     const sentAt = clock.elapsed();
-    const unwatch = watch(call, sentAt, end);
+    const watched = watch(call, sentAt, end);
     try {
       const response = await parts.fetch(head.url, createInit(call, head, abort.signal, pool));
       const { status, headers } = response;
@@ -65,7 +67,10 @@ export function createForward(parts: ForwardParts): Forward {
       if (status < 200 || status > 599) throw createStatusRefusal(status);
       const reading = readAnswerBody(call.method, response, isFiltered(call, headers) ? noBodies : wholeBodies);
       const body = reading instanceof Promise ? await reading : reading;
-      return { status, headers, body, sentAt, headAt: clock.elapsed() };
+      const headAt = clock.elapsed();
+      if (body.kind !== "stream") return { status, headers, body, sentAt, headAt };
+      watched.begun(headAt);
+      return { status, headers, body: { kind: "stream", reader: await waitForFirst(body.reader) }, sentAt, headAt };
     } catch (error) {
       if (ending === "left") throw new ConsumerLeft("The consumer closed the connection before its answer began.");
       const failure = readUpstreamFailure(error, ending, call);
@@ -73,36 +78,53 @@ export function createForward(parts: ForwardParts): Forward {
       if (isUpstreams(failure)) reachability.failed(origin);
       throw failure;
     } finally {
-      unwatch();
+      watched.forget();
     }
   };
 
-  /** Everything that may end a call before its answer begins; returns what forgets all of it. */
-  function watch(call: Call, sentAt: number, end: (why: CallEnd) => void): () => void {
+  /** Sees to everything that may end a call before its answer goes down. */
+  function watch(call: Call, sentAt: number, end: (why: CallEnd) => void): Watching {
     const { request, watch: watched } = call;
     const { provider } = call.route;
     const limit = provider.timeoutMs ?? parts.proxyTimeoutMs;
-    watched.deadline = limit > 0 ? sentAt + limit : Number.POSITIVE_INFINITY;
+    watched.deadline = after(sentAt, limit);
     watched.onOver = end;
     let unwatch: (() => void) | undefined;
+    let connected: (() => void) | undefined;
     watched.onLasting = () => {
       const left = () => end("left");
       const { signal } = request;
       const drains = decide(call, "onDisconnect", parts.onDisconnect) === "drain";
       if (signal.aborted && !drains) left();
       if (!drains) signal.addEventListener("abort", left);
-      const connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
-      unwatch = () => {
-        connected();
-        signal.removeEventListener("abort", left);
-      };
+      connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
+      unwatch = () => signal.removeEventListener("abort", left);
     };
-    return () => {
-      watched.deadline = Number.POSITIVE_INFINITY;
-      watched.onLasting = undefined;
-      unwatch?.();
+    return {
+      begun(at) {
+        watched.deadline = after(at, parts.streamIdleTimeoutMs);
+        connected?.();
+      },
+      forget() {
+        watched.deadline = Number.POSITIVE_INFINITY;
+        watched.onLasting = undefined;
+        connected?.();
+        unwatch?.();
+      },
     };
   }
+}
+
+/** What may end a call, until it is forgotten. */
+type Watching = {
+  /** The upstream is there, and from now on may be silent as long as one that streams. */
+  readonly begun: (at: number) => void;
+  readonly forget: () => void;
+};
+
+/** The end of a timer, which 0 switches off. */
+function after(since: number, ms: number): number {
+  return ms > 0 ? since + ms : Number.POSITIVE_INFINITY;
 }
 
 /** Something is taken out of such an answer, which then goes down with a framing of its own. */

@@ -49,13 +49,13 @@ export function createRespond(parts: RespondParts): Respond {
     switch (body.kind) {
       case "none": {
         const durable = recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
-        return whenDurable(durable, new Response(null, { status, headers }), call);
+        return whenDurable(durable, new Response(null, { status, headers }));
       }
       case "whole": {
         if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
         const kept = keepWhole(body.bytes, bytesToKeep(call));
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
-        return whenDurable(durable, new Response(isEmptied ? null : body.bytes, { status, headers }), call);
+        return whenDurable(durable, new Response(isEmptied ? null : body.bytes, { status, headers }));
       }
       case "stream": {
         const decoded =
@@ -79,16 +79,11 @@ export function createRespond(parts: RespondParts): Respond {
   }
 
   /** Where records have to be durable first, one that is not in time breaks the connection in place of the answer. */
-  function whenDurable(
-    durable: Promise<boolean> | undefined,
-    response: Response,
-    { request }: Call,
-  ): Response | Promise<Response> {
+  function whenDurable(durable: Promise<boolean> | undefined, response: Response): Response | Promise<Response> {
     if (!durable) return response;
     return durable.then((shown) => {
       if (shown) return response;
-      parts.breakOff(request);
-      return new Response(new ReadableStream({ pull: () => new Promise(() => {}) }));
+      return new Response(new ReadableStream({ pull: (controller) => controller.error(undefined) }));
     });
   }
 
@@ -120,11 +115,13 @@ export function createRespond(parts: RespondParts): Respond {
           ...(firstByteAt === undefined ? {} : { firstByteAt }),
         });
       },
-      breakOff: (controller) => {
+      breakOff: (controller, begun) => {
         const tells =
           isEventStream(answer.headers.get("content-type")) && decide(call, "streamErrorEvent", parts.streamErrorEvent);
         if (tells) controller.enqueue(encodeErrorEvent(call));
-        parts.breakOff(call.request);
+        // The head waits for a first byte: without one, half of it would go down and look like an empty answer.
+        if (begun || tells) parts.breakOff(call.request);
+        else controller.error(undefined);
       },
     });
   }

@@ -31,8 +31,8 @@ export type TapParts = {
   readonly onFirstByte: () => void;
   /** Called once. What it returns is waited for before the consumer sees the end; it says whether the end may be shown. */
   readonly onEnd: (end: TapEnd) => Promise<boolean> | undefined;
-  /** Breaks the consumer's connection without an end; gets the last words, if any, out before. */
-  readonly breakOff: (controller: ReadableStreamDefaultController<Uint8Array>) => void;
+  /** Breaks the consumer's connection without an end; gets the last words, if any, out before. `begun` says whether any byte has gone down. */
+  readonly breakOff: (controller: ReadableStreamDefaultController<Uint8Array>, begun: boolean) => void;
 };
 
 /**
@@ -54,6 +54,7 @@ export function createTap({
   let ended = false;
   let over: Over | undefined;
   let first = true;
+  let begun = false;
   let reading = false;
   let draining = false;
   let down: ReadableStreamDefaultController<Uint8Array>;
@@ -88,6 +89,7 @@ export function createTap({
     note(value);
     const bytes = filter ? filter.push(value) : value;
     if (bytes.length === 0) return pull();
+    begun = true;
     down.enqueue(bytes);
     return undefined;
   }
@@ -109,10 +111,13 @@ export function createTap({
   async function finish(end: TapEnd): Promise<void> {
     ended = true;
     const rest = filter?.end();
-    if (rest && rest.length > 0) down.enqueue(rest);
+    if (rest && rest.length > 0) {
+      begun = true;
+      down.enqueue(rest);
+    }
     const shown = (await onEnd(end)) ?? true;
     if (end.kind === "complete" && shown) return down.close();
-    breakOff(down);
+    breakOff(down, begun);
   }
 
   async function cancel(): Promise<void> {

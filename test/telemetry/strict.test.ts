@@ -79,7 +79,8 @@ test.each([true, false])(
     const unlock = lockOutbox();
     const answer = await open(streamed).answer;
     unlock();
-    expect(answer.end).not.toBe("clean");
+    // Where nothing has gone down, half a head must not either: to some clients that is an empty answer.
+    expect([answer.status, answer.end]).toEqual(streamed ? [200, "cut"] : [0, "reset"]);
     expect((await readMetrics(stage.weir.url)).get("weir_strict_timeouts_total")).toBe(before + 1);
   },
   60_000,

@@ -129,6 +129,16 @@ describe("a stream that stalls for STREAM_IDLE_TIMEOUT_MS is broken", () => {
       expect(record.cause).toMatch(/idle|timeout/);
       expect(JSON.stringify(record.output)).toContain("one");
     }, 60_000);
+
+    test.concurrent(`${family.name}: before its first byte it is 504`, async () => {
+      const running = wire.open(family.call, (seen) => seen.begin());
+      const answer = await running.answer;
+      expect([codeOf(answer), answer.end]).toEqual(["504 upstream_timeout", "clean"]);
+      await (
+        await running.arrived()
+      ).closed;
+      expect(await running.record()).toMatchObject({ outcome: "failed", cause: "upstream_timeout", status: 504 });
+    }, 60_000);
   }
 });
 

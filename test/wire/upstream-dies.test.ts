@@ -51,7 +51,7 @@ for (const family of [...families, spliced]) {
   );
 
   for (const way of ways) {
-    test.concurrent(`${family.name}: an upstream that ends by ${way} at any of ${offsets.length} places of its stream never ends the answer cleanly, and the record has what passed`, async () => {
+    test.concurrent(`${family.name}: an upstream that ends by ${way} at any of ${offsets.length} places of its stream never ends the answer as if it were whole, and the record has what passed`, async () => {
       const outcomes = offsets.map(async (offset) => {
         const running = wire.open(family.call, (seen) => breakAfter(seen, whole.subarray(0, offset), way));
         const answer = await running.answer;
@@ -59,7 +59,9 @@ for (const family of [...families, spliced]) {
         running.leave();
         const passed = whole.subarray(head.length, offset).toString();
         const said = words.filter((word) => passed.includes(family.say(word))).join("");
-        expect(answer.end, `at ${offset}`).not.toBe("clean");
+        // The first of them is in the middle of a chunk's length, where there is nothing of the body yet.
+        const end = offset === offsets[0] ? "502 clean" : "200 broken";
+        expect(`${answer.status} ${answer.end === "clean" ? "clean" : "broken"}`, `at ${offset}`).toBe(end);
         expect(running.seen.length, `attempts at ${offset}`).toBe(1);
         expect(record.outcome, `outcome at ${offset}`).toBe("failed");
         expect(record.cause, `cause at ${offset}`).toMatch(/^upstream_/);
@@ -96,6 +98,62 @@ describe("an upstream that dies before its head is there is 502 upstream_failed"
       expect([answer.status, answer.header("x-weir-error"), seen.length]).toEqual([502, "upstream_failed", 1]);
     }
   });
+});
+
+describe("an upstream that dies between its head and the first byte of its body is 502 upstream_failed", () => {
+  const long = writeHead("200 OK", [
+    ["content-type", "text/event-stream"],
+    ["content-length", "1000000"],
+  ]);
+  for (const [framing, start] of Object.entries({ "in chunks": head, "of a declared length": long })) {
+    for (const way of ways) {
+      test.concurrent(`${framing}, by ${way}, after one attempt`, async () => {
+        const checks = [...families, spliced].map(async (family) => {
+          const { answer, seen } = await wire.exchange(family.call, async (one) => {
+            await one.body;
+            one.write(start);
+            await Bun.sleep(300);
+            one[way]();
+          });
+          expect([answer.status, answer.header("x-weir-error"), answer.end]).toEqual([502, "upstream_failed", "clean"]);
+          expect(answer.json()).toMatchObject({ error: { message: expect.any(String) } });
+          expect(seen.length).toBe(1);
+          expect(await wire.recordOf(answer)).toMatchObject({
+            outcome: "failed",
+            cause: "upstream_failed",
+            status: 502,
+          });
+        });
+        await Promise.all(checks);
+      });
+    }
+  }
+
+  test.concurrent("with an error event to tell too", async () => {
+    const { answer } = await telling.exchange(openai.call, (seen) => breakAfter(seen, head, "fin"));
+    expect([answer.status, answer.header("x-weir-error")]).toEqual([502, "upstream_failed"]);
+  });
+
+  test.concurrent("but a stream that ends there as it should is whole", async () => {
+    const { answer } = await wire.exchange(openai.call, async (seen) => {
+      seen.begin();
+      await Bun.sleep(300);
+      seen.end();
+    });
+    expect([answer.status, answer.text, answer.end]).toEqual([200, "", "clean"]);
+    expect(await wire.recordOf(answer)).toMatchObject({ outcome: "answered", status: 200 });
+  });
+});
+
+test.concurrent("a stream of which nothing is left to send has its connection broken, without a part of a head", async () => {
+  const usage = 'data: {"choices":[],"usage":{"total_tokens":3}}\n\n';
+  const checks = ways.map(async (way) => {
+    const running = wire.open(spliced.call, (seen) => breakAfter(seen, Buffer.concat([head, frame(usage)]), way));
+    const answer = await running.answer;
+    expect([answer.status, answer.end]).toEqual([0, "reset"]);
+    expect(await running.record()).toMatchObject({ outcome: "failed", cause: "upstream_reset" });
+  });
+  await Promise.all(checks);
 });
 
 describe("an answer of known length that breaks off never looks whole", () => {
