@@ -37,8 +37,9 @@ export type ForwardParts = {
   /** How long the upstream may be silent after its head. */
   readonly streamIdleTimeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** Whether the upstream goes on working when the consumer leaves before the head. */
+  /** Whether the upstream goes on working when the consumer leaves before its answer begins, and how long it is waited for then; 0 not at all. */
   readonly onDisconnect: "cancel" | "drain";
+  readonly drainTimeoutMs: number;
   readonly wholeBodies: WholeBodies;
   /** Requests go through a proxy, so a bare connection to the origin says nothing. */
   readonly viaProxy: boolean;
@@ -91,18 +92,25 @@ export function createForward(parts: ForwardParts): Forward {
     watched.onOver = end;
     let unwatch: (() => void) | undefined;
     let connected: (() => void) | undefined;
+    // When nobody waits any more for what a consumer has left behind.
+    let drained = Number.POSITIVE_INFINITY;
     watched.onLasting = () => {
-      const left = () => end("left");
       const { signal } = request;
       const drains = decide(call, "onDisconnect", parts.onDisconnect) === "drain";
-      if (signal.aborted && !drains) left();
-      if (!drains) signal.addEventListener("abort", left);
+      const left = () => {
+        if (!drains) return end("left");
+        drained = clock.elapsed() + parts.drainTimeoutMs;
+        watched.deadline = Math.min(watched.deadline, drained);
+        watched.onOver = (why) => end(why === "late" ? "left" : why);
+      };
+      if (signal.aborted) left();
+      else signal.addEventListener("abort", left);
       connected = watchConnect(provider.baseUrl, parts, () => end("connect"));
       unwatch = () => signal.removeEventListener("abort", left);
     };
     return {
       begun(at) {
-        watched.deadline = after(at, parts.streamIdleTimeoutMs);
+        watched.deadline = Math.min(drained, after(at, parts.streamIdleTimeoutMs));
         connected?.();
       },
       forget() {

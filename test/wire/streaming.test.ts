@@ -235,6 +235,35 @@ describe("with ON_DISCONNECT=drain", () => {
     expect(textOf(record)).toBe("one two");
   });
 
+  for (const [when, begin] of Object.entries({
+    "its head": () => {},
+    "the first byte of its body": (seen: Seen) => seen.begin(),
+  })) {
+    test.concurrent(`it is waited for no longer than DRAIN_TIMEOUT_MS where the consumer left before ${when}`, async () => {
+      const running = draining.open(openai.call, begin);
+      const seen = await running.arrived();
+      await Bun.sleep(300);
+      running.leave();
+      const took = await closedAfter(seen, performance.now());
+      expect(took).toBeGreaterThan(1900);
+      expect(took).toBeLessThan(10_000);
+      expect(await running.record()).toMatchObject({ outcome: "aborted", cause: "client_closed" });
+    }, 20_000);
+  }
+
+  test.concurrent("an answer that begins after the consumer left is read too", async () => {
+    const running = draining.open(openai.call, async (seen) => {
+      running.leave();
+      await Bun.sleep(500);
+      seen.begin();
+      await Bun.sleep(500);
+      seen.chunk(openai.say("one"));
+      seen.chunk(openai.last);
+      seen.end();
+    });
+    expect(await running.record()).toMatchObject({ outcome: "aborted", status: 200, usage: { total: 17 } });
+  });
+
   test.concurrent("it is read no longer than DRAIN_TIMEOUT_MS", async () => {
     const { running, left } = await leaveEarly(async (seen) => {
       while (seen.socket.writable) {
