@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname, networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { readDotenv } from "../config/dotenv.ts";
 import { fileSettings } from "../config/file-settings.ts";
@@ -21,6 +21,7 @@ export type LoadOptions = {
   readonly processors?: number;
   /** Whether a gateway is to run with it; a shell may name one in the variables that say where an upstream is. */
   readonly serves?: boolean;
+  readonly machine?: readonly string[];
   /** What this process was started with, where it runs already. */
   readonly start?: ConfigSources | undefined;
   /** What the files said, where they were read already. */
@@ -40,10 +41,11 @@ export async function loadConfig({
   terminal = process.stdout.isTTY,
   processors = availableParallelism(),
   serves = true,
+  machine = readMachine(),
   start,
   files,
 }: LoadOptions = {}): Promise<ConfigResult> {
-  if (files) return readConfig({ flags, env, files, defaults, terminal, processors, serves, start });
+  if (files) return readConfig({ flags, env, files, defaults, terminal, processors, serves, machine, start });
   const find = async (name: string, named: string | undefined, usual: string): Promise<Found> => {
     if (named !== undefined) return readNamed(name, resolve(directory, named));
     return workingFiles ? readUsual(usual, directory) : {};
@@ -60,12 +62,23 @@ export async function loadConfig({
     terminal,
     processors,
     serves,
+    machine,
     start,
   });
   const unread = [dotenv.fault, yaml.fault].filter((fault) => fault !== undefined);
   if (unread.length === 0) return result;
   const faults = result.kind === "faults" ? result.faults : [];
   return { kind: "faults", faults: [...unread, ...faults], warnings: result.warnings };
+}
+
+/** By what this machine is called; where the system doesn't let its addresses be read, by its name alone. */
+function readMachine(): readonly string[] {
+  try {
+    const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
+    return [hostname(), ...addresses];
+  } catch {
+    return [hostname()];
+  }
 }
 
 /** A file, or what is wrong with it, or neither where there is none and none is needed. */

@@ -71,6 +71,20 @@ test.each([
   expect(reaches(baseUrl, { host, port: 3000 })).toBe(own);
 });
 
+test.each([
+  ["http://192.0.2.2:3000", "0.0.0.0", true],
+  ["http://192.0.2.2:3000", "::", true],
+  ["http://[2001:DB8::2]:3000", "::", true],
+  ["http://Weir-1:3000", "0.0.0.0", true],
+  ["http://weir-1:3000", "192.0.2.2", true],
+  ["http://192.0.2.2:3000", "127.0.0.1", false],
+  ["http://192.0.2.2:3000", "198.51.100.2", false],
+  ["http://192.0.2.2:3001", "0.0.0.0", false],
+  ["http://192.0.2.3:3000", "0.0.0.0", false],
+])("a call to %s reaches port 3000 of %s on weir-1, 192.0.2.2: %p", (baseUrl, host, own) => {
+  expect(reaches(baseUrl, { host, port: 3000 }, ["weir-1", "192.0.2.2", "2001:db8::2"])).toBe(own);
+});
+
 test("a URL without a port has that of its scheme", () => {
   expect(reaches("http://localhost", { host: "127.0.0.1", port: 80 })).toBe(true);
   expect(reaches("https://localhost", { host: "127.0.0.1", port: 443 })).toBe(true);

@@ -37,13 +37,17 @@ export function isEveryAddress(host: string): boolean {
   return /^(?:0(?:\.0){3}|[0:]*::[0:]*|(?:0{1,4}:){7}0{1,4})$/.test(host);
 }
 
-/** Whether what listens on `own` is what a call to `baseUrl` would reach. */
-export function reaches(baseUrl: string, own: Address): boolean {
+/** Whether what listens on `own` is what a call to `baseUrl` would reach, on a machine that is called by these names and addresses. */
+export function reaches(baseUrl: string, own: Address, machine: readonly string[] = []): boolean {
   const { hostname, port, protocol } = new URL(baseUrl);
-  const host = hostname.replace(/^\[|\]$/g, "");
+  const host = hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const upstreamPort = port === "" ? ({ "https:": 443 }[protocol] ?? 80) : Number(port);
   if (upstreamPort !== own.port) return false;
-  if (host.toLowerCase() === own.host.toLowerCase()) return true;
-  const onThisMachine = isLoopback(host) || isEveryAddress(host);
-  return onThisMachine && (isLoopback(own.host) || isEveryAddress(own.host));
+  if (host === own.host.toLowerCase()) return true;
+  const isInside = isLoopback(host) || isEveryAddress(host);
+  if (isLoopback(own.host)) return isInside;
+  const isMachines = machine.some((name) => name.toLowerCase() === host);
+  if (isEveryAddress(own.host)) return isInside || isMachines;
+  // A name may stand for whichever address.
+  return isMachines && isIP(host) === 0;
 }

@@ -208,6 +208,14 @@ test("levels are known in any case, and silly is trace", () => {
   expect(configOf(env({ LOG_LEVEL: "SILLY" })).log.level).toBe("trace");
 });
 
+test("an upstream at this machine's own address is refused where the gateway listens on every one", () => {
+  const itself = { HOST: "0.0.0.0", PORT: "3000", UPSTREAM_BASE_URL: "http://192.0.2.2:3000" };
+  expect(faultsOf({ env: itself, machine: ["192.0.2.2"] })).toEqual([
+    'UPSTREAM_BASE_URL must be the provider\'s own URL, not "http://192.0.2.2:3000", where this gateway itself listens (0.0.0.0:3000)',
+  ]);
+  expect(faultsOf({ env: itself, machine: ["192.0.2.3"] })).toEqual([]);
+});
+
 test("auto is as many workers as processors", () => {
   expect(configOf({ env: { WEIR_WORKERS: "auto" }, processors: 6 }).lifecycle.workers).toBe(6);
 });

@@ -40,6 +40,8 @@ export type ConfigSources = {
   readonly terminal?: boolean;
   /** The processors of this machine, for `WEIR_WORKERS=auto`. */
   readonly processors?: number;
+  /** The names and addresses of this machine, for telling an upstream that is the gateway itself. */
+  readonly machine?: readonly string[];
   /** What the process was started with that reads this while it runs: settings that hold until its end are read there. */
   readonly start?: ConfigSources | undefined;
   /** Whether a gateway is to run with it; a command beside one has nothing against an upstream that is the gateway itself. */
@@ -82,11 +84,11 @@ export function readConfig(sources: ConfigSources, registry: Registry = everythi
 type ReadSources = { readonly lookup: Lookup; readonly yaml: YamlTree };
 
 function read(sources: ConfigSources & ReadSources, registry: Registry, report: Report): Config {
-  const { terminal = false, processors = 1, serves = true, lookup, yaml } = sources;
+  const { terminal = false, processors = 1, serves = true, machine, lookup, yaml } = sources;
   const { trustedProxies, dataDir, ...address } = readListen(lookup, report);
   const { token, ...metrics } = readSettings(metricsSettings, lookup, report);
   const { workers, ...lifecycle } = readSettings(lifecycleSettings, lookup, report);
-  const gateway = readGateway({ lookup, yaml, registry, serves }, address, report);
+  const gateway = readGateway({ lookup, yaml, registry, serves, machine }, address, report);
   const control = readControl(lookup, dataDir, report);
   const redis = readRedis(lookup, report);
   const file = sources.files?.yaml?.path ?? "weir.yaml";

@@ -10,9 +10,20 @@ import type { Registry } from "./registry.ts";
 import type { Report } from "./report.ts";
 import type { YamlTree } from "./yaml-file.ts";
 
-/** Reads what the data plane is built with, for a gateway that listens on `address`. */
+/** What the data plane's settings are read from. */
+export type GatewaySources = {
+  readonly lookup: Lookup;
+  readonly yaml: YamlTree;
+  readonly registry: Registry;
+  /** Whether a gateway is to run with it. */
+  readonly serves: boolean;
+  /** The names and addresses of this machine. */
+  readonly machine: readonly string[] | undefined;
+};
+
+/** Reads what the data plane is built with, for a gateway that listens on `address` of this machine. */
 export function readGateway(
-  { lookup, yaml, registry, serves }: { lookup: Lookup; yaml: YamlTree; registry: Registry; serves: boolean },
+  { lookup, yaml, registry, serves, machine }: GatewaySources,
   address: Address,
   report: Report,
 ): GatewayConfig {
@@ -23,7 +34,7 @@ export function readGateway(
   const named = readProviders({ definitions, families, lookup, yaml, streamUsage }, report);
   checkTimeout(lookup, report);
   checkDefault(defaultApi, named, lookup, report);
-  if (serves) checkLoops(named, address, report);
+  if (serves) checkLoops(named, { address, machine }, report);
   checkRelay(
     access,
     address,
@@ -50,9 +61,13 @@ function checkDefault(defaultApi: string, named: readonly NamedProvider[], looku
 }
 
 /** A gateway that calls itself would do so until nothing is left. */
-function checkLoops(named: readonly NamedProvider[], address: Address, report: Report): void {
+function checkLoops(
+  named: readonly NamedProvider[],
+  { address, machine }: { address: Address; machine: readonly string[] | undefined },
+  report: Report,
+): void {
   for (const { provider, urlName } of named) {
-    if (!reaches(provider.baseUrl, address)) continue;
+    if (!reaches(provider.baseUrl, address, machine)) continue;
     const own = `${address.host}:${address.port}`;
     // Clients of a gateway find it in a variable of the same name.
     const advice = /^[A-Z_]+$/.test(urlName)
