@@ -28,6 +28,30 @@ test("only the usage event goes, wherever the stream is cut and however its line
   );
 });
 
+test("a stream's bytes don't depend on where it is cut, whatever its lines and their ends", () => {
+  const lines = fc.constantFrom(first, azure, usage, odd, done, "event: x", "", "");
+  const text = fc.array(fc.tuple(lines, fc.constantFrom("\n", "\r\n", "\r")), { maxLength: 20 });
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(), { maxLength: 40 }), (written, at) => {
+      const bytes = Buffer.from(written.flat().join(""));
+      expect(filtered(bytes, at)).toBe(filtered(bytes, []));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("comments before an event pass at once, with a blank line after them or none, and don't go with the usage event", () => {
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const filter = createUsageFilter();
+    const push = (text: string) => Buffer.from(filter.push(Buffer.from(text))).toString();
+    expect(push(`: one${end}`)).toBe(`: one${end}`);
+    expect(push(`: two${end}${end}`)).toBe(`: two${end}${end}`);
+    expect(push(`: three${end}${usage.slice(0, 9)}`)).toBe(`: three${end}`);
+    expect(push(`${usage.slice(9)}${end}${end}: four${end}: fi`)).toBe(`: four${end}`);
+    expect(push(`ve${end}${done}`)).toBe(`: five${end}`);
+  }
+});
+
 test("one byte at a time loses nothing but the usage event", () => {
   const bytes = Buffer.from(`${first}\r\n\r\n${usage}\r\n\r\n${done}\r\n\r\n`);
   expect(

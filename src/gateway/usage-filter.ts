@@ -8,6 +8,7 @@ export type UsageFilter = {
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const colon = 0x3a;
 const choices = Buffer.from('"choices"');
 const usage = Buffer.from('"usage"');
 const nothing = Buffer.alloc(0);
@@ -38,13 +39,20 @@ export function createUsageFilter(): UsageFilter {
       let at = passed?.length ?? 0;
       let from = 0;
       for (;;) {
+        if (passed === undefined) from = endOfComments(all, from);
         const end = endOfEvent(all, from);
         if (end === undefined) break;
         const dropped = passed === undefined && isUsageEvent(all.subarray(from, end));
-        if (!dropped) kept.push(all.subarray(at, end));
+        kept.push(all.subarray(at, dropped ? from : end));
         if (end === all.length && all[end - 1] === carriageReturn) lineFeedAfter = dropped ? "dropped" : "kept";
         passed = undefined;
         at = from = end;
+      }
+      if (from > at) {
+        // A heartbeat tells that the stream is alive, so it doesn't wait for the event after it.
+        kept.push(all.subarray(at, from));
+        if (from === all.length && all[from - 1] === carriageReturn) lineFeedAfter = "kept";
+        at = from;
       }
       const rest = all.subarray(at);
       const decided = passed !== undefined || rest.length > longestHeld || hasChoice(rest);
@@ -61,6 +69,17 @@ export function createUsageFilter(): UsageFilter {
       return rest;
     },
   };
+}
+
+/** The place after the whole comments and blank lines that stand here: an event begins after them. */
+function endOfComments(bytes: Buffer, from: number): number {
+  let at = from;
+  while (bytes[at] === colon || bytes[at] === lineFeed || bytes[at] === carriageReturn) {
+    const end = endOfLine(bytes, at);
+    if (end === undefined) break;
+    at = end;
+  }
+  return at;
 }
 
 /** The place after the blank line that ends an event; lines end by LF, CR or CRLF (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream). */
