@@ -67,7 +67,8 @@ export async function waitForFirst(reader: ChunkReader): Promise<ChunkReader> {
   return done || !value ? reader : putBack([value], reader);
 }
 
-function putBack(chunks: readonly Uint8Array[], reader: ChunkReader): ChunkReader {
+/** Gives what was read of a body already before the rest of it. */
+export function putBack(chunks: readonly Uint8Array[], reader: ChunkReader): ChunkReader {
   const waiting = [...chunks];
   return {
     read() {

@@ -4,6 +4,7 @@ import { removeAddedQuery } from "./added-query.ts";
 import type { Arrival, Clock } from "./arrival.ts";
 import type { Call } from "./call.ts";
 import { decide } from "./decide.ts";
+import { decodeReader } from "./decode-reader.ts";
 import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
 import { createKept, keepWhole, keptNothing } from "./kept.ts";
@@ -152,35 +153,13 @@ export function addIds(headers: Headers, { id, traceId }: Pick<Arrival, "id" | "
   if (!headers.has("x-request-id")) headers.set("x-request-id", traceId);
 }
 
-const decoders: Readonly<Record<string, Bun.CompressionFormat>> = {
-  gzip: "gzip",
-  "x-gzip": "gzip",
-  deflate: "deflate",
-  br: "brotli",
-  zstd: "zstd",
-};
-
 /** An event can't be taken out of compressed bytes, so they are decoded and go down as they are then. */
 function decode(reader: ChunkReader, headers: Headers): ChunkReader {
-  const encoding = headers.get("content-encoding")?.trim().toLowerCase();
-  const format = encoding === undefined ? undefined : decoders[encoding];
-  if (!format) return reader;
+  const encoding = headers.get("content-encoding");
+  const decoded = encoding === null ? undefined : decodeReader(reader, encoding);
+  if (!decoded) return reader;
   headers.delete("content-encoding");
-  return createStream(reader).pipeThrough(new DecompressionStream(format)).getReader();
-}
-
-function createStream(reader: ChunkReader): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done || !value) controller.close();
-        else controller.enqueue(new Uint8Array(value));
-      },
-      cancel: () => reader.cancel(),
-    },
-    { highWaterMark: 0 },
-  );
+  return decoded;
 }
 
 function withoutEncoding(headers: Headers): Headers {

@@ -77,7 +77,7 @@ function decodeStart(decoder: Decoder, bytes: Uint8Array, maxBytes: number): Dec
 }
 
 /** `deflate` means the zlib format (RFC 1950 2.2), but some servers send the bare stream. */
-function isZlib(bytes: Uint8Array): boolean {
+export function isZlib(bytes: Uint8Array): boolean {
   const [method = 0, flags = 0] = bytes;
   return (method & 0x0f) === 8 && (method * 256 + flags) % 31 === 0;
 }

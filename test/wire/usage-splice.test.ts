@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { deflateRawSync, deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { codings, hash, slices } from "./bytes.ts";
 import type { Answer, Request } from "./client.ts";
@@ -208,6 +209,19 @@ describe("the encoded answer of a call that was made to tell its usage is decode
     });
   }
 });
+
+for (const [what, compress] of Object.entries({ "as it should be": deflateSync, "without its head": deflateRawSync })) {
+  test.concurrent(`a deflated answer is decoded ${what}, byte by byte`, async () => {
+    const request = { method: "POST", target: "/v1/chat/completions", headers: [json], body: '{"stream":true}' };
+    const { answer } = await wire.exchange(request, async (seen) => {
+      seen.begin([sse, ["content-encoding", "deflate"]]);
+      for (const byte of compress(Buffer.from(withUsage))) await seen.push(frame(Buffer.of(byte)));
+      seen.end();
+    });
+    expect([answer.text, answer.end, answer.header("content-encoding")]).toEqual([withoutUsage, "clean", undefined]);
+    expect((await wire.recordOf(answer)).usage).toMatchObject({ source: "provider", total: 17 });
+  });
+}
 
 describe("the answer of a call that was made to tell its usage is filtered, in whatever framing and letters", () => {
   const request = { method: "POST", target: "/v1/chat/completions", headers: [json], body: '{"stream":true}' };
