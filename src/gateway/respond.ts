@@ -2,7 +2,7 @@ import { isEventStream } from "../dialects/body-form.ts";
 import { families } from "../dialects/family.ts";
 import { removeAddedQuery } from "./added-query.ts";
 import type { Arrival, Clock } from "./arrival.ts";
-import type { Call } from "./call.ts";
+import { type Call, isJson } from "./call.ts";
 import { decide } from "./decide.ts";
 import { decodeReader } from "./decode-reader.ts";
 import type { Answer } from "./forward.ts";
@@ -75,7 +75,8 @@ export function createRespond(parts: RespondParts): Respond {
   }
 
   function addUsageHeaders(headers: Headers, call: Call, answer: Answer, bytes: Uint8Array): void {
-    const usage = parts.usageHeaders?.(call, answer, bytes) ?? {};
+    if (!parts.usageHeaders || !isJson(answer.headers.get("content-type") ?? undefined)) return;
+    const usage = parts.usageHeaders(call, answer, bytes);
     for (const name in usage) headers.set(name, usage[name] ?? "");
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { openai } from "./chat.ts";
 import type { Answer } from "./client.ts";
 import type { Header } from "./upstream.ts";
 import { openWire, type Wire } from "./wire.ts";
@@ -211,6 +212,18 @@ test("RESPONSE_USAGE_HEADERS adds the usage of a JSON answer, and leaves streams
     seen.end();
   });
   expect(stream.answer.headers.filter(([name]) => /^x-llm/i.test(name))).toEqual([]);
+  const events = openai.say("x") + openai.last;
+  const batch = `{"response":{"body":${body}}}\n${body}`;
+  for (const [type, whole] of Object.entries({
+    "text/event-stream": events,
+    "application/octet-stream": body,
+    "application/jsonl": batch,
+  })) {
+    const { answer } = await telling.exchange(request, (seen) =>
+      seen.answer({ headers: [["content-type", type]], body: whole }),
+    );
+    expect([type, ...answer.headers.filter(([name]) => /^x-llm/i.test(name))]).toEqual([type]);
+  }
   const plain = await wire.exchange(request, (seen) => seen.answer({ body }));
   expect(plain.answer.headers.filter(([name]) => /^x-llm/i.test(name))).toEqual([]);
 });
