@@ -30,6 +30,13 @@ test("hop-by-hop headers, ours, attribution and the network's stay here", () => 
     "x-real-ip": "1.2.3.4",
     forwarded: "for=1.2.3.4",
     "cf-connecting-ip": "1.2.3.4",
+    "cf-connecting-ipv6": "2001:db8::1",
+    "true-client-ip": "1.2.3.4",
+    "x-client-ip": "1.2.3.4",
+    "x-cluster-client-ip": "1.2.3.4",
+    "x-original-forwarded-for": "1.2.3.4",
+    "x-envoy-external-address": "1.2.3.4",
+    "fly-client-ip": "1.2.3.4",
     via: "1.1 x",
     accept: "*/*",
   });

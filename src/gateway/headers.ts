@@ -18,6 +18,13 @@ const notUp = new Set([
   "x-user-id",
   "x-session-id",
   "cf-connecting-ip",
+  "cf-connecting-ipv6",
+  "true-client-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-forwarded-for",
+  "x-envoy-external-address",
+  "fly-client-ip",
 ]);
 
 const notUpPrefixes = ["x-weir-", "x-langfuse-", "x-forwarded-", "proxy-"];
