@@ -50,13 +50,17 @@ export function createRespond(parts: RespondParts): Respond {
     switch (body.kind) {
       case "none": {
         const durable = recorder.ended(call, answer, { end: { kind: "complete" }, kept: keptNothing });
+        if (call.method === "HEAD") leaveLengthOpen(headers, status);
         return whenDurable(durable, new Response(null, { status, headers }));
       }
       case "whole": {
         if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
         const kept = keepWhole(body.bytes, bytesToKeep(call));
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
-        return whenDurable(durable, new Response(isEmptied ? null : body.bytes, { status, headers }));
+        return whenDurable(
+          durable,
+          new Response(isEmptied ? null : createBody(body.bytes, headers), { status, headers }),
+        );
       }
       case "stream": {
         const decoded =
@@ -127,6 +131,23 @@ export function createRespond(parts: RespondParts): Respond {
       },
     });
   }
+}
+
+/** The runtime would say a length of 0 of a body whose length nobody has told. */
+function leaveLengthOpen(headers: Headers, status: number): void {
+  if (status === 204 || status === 304 || headers.has("content-length")) return;
+  headers.set("transfer-encoding", "chunked");
+}
+
+/** The runtime gives bytes without a type one of its own, but leaves a stream as it is. */
+function createBody(bytes: Uint8Array, headers: Headers): Uint8Array | ReadableStream<Uint8Array> {
+  if (headers.has("content-type")) return bytes;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
 }
 
 /** What a redirect says is where it leads, once more. */

@@ -191,6 +191,25 @@ test.concurrent("103 Early Hints don't take the place of the answer", async () =
   expect([answer.status, answer.text]).toEqual([200, '{"a":1}']);
 });
 
+test.concurrent("an answer without a type gets none", async () => {
+  for (const body of ["hello", ""]) {
+    const { answer } = await wire.exchange({ target: "/v1/x" }, (seen) => seen.answer({ headers: [], body }));
+    expect([answer.text, answer.end, answer.header("content-type")]).toEqual([body, "clean", undefined]);
+    expect(answer.header("content-length")).toBe(String(body.length));
+  }
+});
+
+test.concurrent("a HEAD whose answer has no length gets none, and its connection can be used again", async () => {
+  const running = wire.open({ method: "HEAD", target: "/v1/x" }, (seen) => seen.begin());
+  const answer = await running.answer;
+  expect([answer.status, answer.header("content-length")]).toEqual([200, undefined]);
+  const again = Promise.withResolvers<string>();
+  running.socket.on("data", (bytes: Buffer) => again.resolve(bytes.toString()));
+  running.write("GET /live HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect(await again.promise).toStartWith("HTTP/1.1 200 OK\r\n");
+  running.leave();
+});
+
 test("RESPONSE_USAGE_HEADERS adds the usage of a JSON answer, and leaves streams alone", async () => {
   await using telling = await openWire({ env: { RESPONSE_USAGE_HEADERS: "true" } });
   const body =
