@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import type { Config } from "../config/config.ts";
 import { ProjectInactive } from "../storage/tokens.ts";
 import { type CliCommand, complain, type ExitCode } from "./command.ts";
@@ -90,8 +91,9 @@ export const setupCommand: CliCommand = {
   },
 };
 
-async function setUp(options: SetupOptions): Promise<never> {
+async function setUp(options: SetupOptions, command: Command): Promise<never> {
   try {
+    refuseEmpty(command);
     const result = await perform(options);
     console.log(options.json ? JSON.stringify(toJson(result)) : describeSetup(result).join("\n"));
     process.exit(0);
@@ -123,6 +125,17 @@ async function perform(options: SetupOptions): Promise<SetupResult> {
     isRunning: await isRunning(url),
     ...(minted === undefined ? {} : { minted }),
   };
+}
+
+/** A script whose variable isn't set says nothing with it: taken for a value, it would take the one that is set away. */
+function refuseEmpty(command: Command): void {
+  const empty = command.options.filter((option) => {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    return !option.negate && typeof value === "string" && value.trim() === "";
+  });
+  if (empty.length === 0) return;
+  const faults = empty.map(({ long }) => `${long} is empty. Give it a value, or leave it out to keep what is set.`);
+  throw new SetupFault(2, [...faults, "Nothing was written."]);
 }
 
 const keyKept =

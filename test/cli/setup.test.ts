@@ -200,7 +200,7 @@ test("what the gateway could not start with is not written", async () => {
     [["--encryption-key", "c2hvcnQ="], "ENCRYPTION_KEY must be"],
     [["--duration", "soon"], '--duration is "soon"'],
     [["--port", "abc"], '--port is "abc"'],
-    [["--project", " "], '--project is " ". It must be a name'],
+    [["--project", " "], "--project is empty. Give it a value"],
     [["--openai-key", "-"], "--openai-key - takes a line of the standard input"],
   ] as const) {
     const { code, stdout, stderr } = await home.weir(["setup", "--yes", ...args]);
@@ -210,6 +210,19 @@ test("what the gateway could not start with is not written", async () => {
   }
   expect(await readFile(join(home.path, ".env"), "utf8")).toBe(dotenv);
   expect(await listFiles(home)).toEqual([".env"]);
+}, 60_000);
+
+test("an option without a value is refused, and what is set stays as it is", async () => {
+  const text = `MANAGEMENT_TOKEN=the-management-token\nUPSTREAM_API_KEY=${openaiKey}\nLISTEN_ADDR=127.0.0.1:8080\n`;
+  await using home = await makeHome({ ".env": text });
+  for (const flag of ["--management-token", "--openai-key", "--encryption-key", "--addr", "--db"]) {
+    const { code, stderr } = await pipe(home, ["setup", "--yes", "--skip-project", flag, ""], "");
+    expect([code, stderr]).toEqual([
+      2,
+      `${flag} is empty. Give it a value, or leave it out to keep what is set.\nNothing was written.\n`,
+    ]);
+  }
+  expect(await readFile(join(home.path, ".env"), "utf8")).toBe(text);
 }, 60_000);
 
 test("a database that can't be used is told, and so is one that can't be reached", async () => {
