@@ -1,6 +1,6 @@
 import type { App } from "../app.ts";
 import type { Config } from "../config/config.ts";
-import type { ConfigResult } from "../config/read-config.ts";
+import type { ConfigResult, ConfigSources } from "../config/read-config.ts";
 import type { Log } from "../lib/log.ts";
 import { onHangup } from "./on-hangup.ts";
 
@@ -12,10 +12,12 @@ export type ReloadParts = {
   readonly load: () => Promise<ConfigResult>;
   /** What of a whole configuration is this process's. */
   readonly ownPart: (whole: Config) => Config;
+  /** Gets what the configuration was read from that holds now. */
+  readonly onChanged: (sources: ConfigSources) => void;
 };
 
 /** Reads the configuration again at each `SIGHUP`, one after the other, and says in the log what came of it. */
-export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): void {
+export function reloadOnHangup({ app, log, stop, load, ownPart, onChanged }: ReloadParts): void {
   let last = Promise.resolve();
   onHangup({ stop, reload: () => void (last = last.then(reload)) });
 
@@ -32,6 +34,7 @@ export function reloadOnHangup({ app, log, stop, load, ownPart }: ReloadParts): 
         return;
       }
       const kept = await app.change(ownPart(result.config), result.held);
+      onChanged(result.sources);
       if (kept.length > 0) log.warn({ settings: kept }, "these settings hold from the next start on");
       log.info({}, "the configuration was changed");
     } catch (err) {

@@ -31,6 +31,7 @@ import {
   readHandedFiles,
   readWorkerNumber,
   superviseWorkers,
+  tellApplied,
 } from "./workers.ts";
 
 /** Options as the command line has them, by camel-cased name. */
@@ -71,28 +72,29 @@ export function addServeOptions(command: Command): Command {
 
 /** Runs the gateway until a signal ends it. */
 export async function serve({ detach: inBackground, pidFile, ...options }: Options): Promise<void> {
-  let sources: ConfigSources = {};
+  /** What the process was started with, and what it runs with now. */
   let first: ConfigSources | undefined;
-  const load = async (files?: ConfigFiles) => {
-    const result = await loadConfig({ flags: readFlags(options), start: first, files });
+  let sources: ConfigSources = {};
+  const load = (files?: ConfigFiles) => loadConfig({ flags: readFlags(options), start: first, files });
+  const begin = async (files: ConfigFiles | undefined) => {
+    const result = await load(files);
     if (result.kind === "ok") ({ sources } = result);
     first ??= sources;
-    return result;
+    return accept(result);
   };
   const worker = readWorkerNumber();
   const ownPart = (whole: Config) => (worker === undefined ? whole : configOfWorker(whole, worker));
   const parent = process.ppid;
   const handed = worker === undefined ? undefined : await takeHandedFiles();
-  const begun = accept(await load(handed?.start));
+  const begun = await begin(handed?.start);
   // A process that takes another's place after a reload holds what its siblings do.
-  const config = ownPart(handed?.now ? keepFixed(begun, accept(await load(handed.now))).config : begun);
+  const config = ownPart(handed?.now ? keepFixed(begun, await begin(handed.now)).config : begun);
   const pidPath = pidFile === undefined ? undefined : String(pidFile);
   if (inBackground) return detach(config, process.argv.slice(2), pidPath);
   await takePlace(config, worker);
   if (worker === undefined && config.lifecycle.workers > 1) {
     if (pidPath !== undefined) notePid(pidPath);
-    const files = () => ({ start: first?.files, now: sources === first ? undefined : sources.files });
-    return superviseWorkers(config, { files, reload: () => load() });
+    return superviseWorkers(config, sources.files);
   }
   const log = openLog(config);
   surviveFaults(log);
@@ -102,7 +104,11 @@ export async function serve({ detach: inBackground, pidFile, ...options }: Optio
   const stop = drainOnSignal(app, log);
   if (worker === undefined) endWithLauncher(stop);
   else endWithParent(stop, parent);
-  reloadOnHangup({ app, log, stop, load: () => load(), ownPart });
+  const onChanged = (changed: ConfigSources) => {
+    sources = changed;
+    if (worker !== undefined) tellApplied(changed.files);
+  };
+  reloadOnHangup({ app, log, stop, load: () => load(), ownPart, onChanged });
   if (config.control.encryptionKeys.length === 0)
     log.warn(
       { database: config.control.database.driver },

@@ -15,7 +15,7 @@ const workerVariable = "WEIR_PROCESS_NUMBER";
 /** A process that ended soon after its start waits so long before the next one. Milliseconds. */
 const shortestLife = 5_000;
 const restartAfterMs = 1_000;
-/** What a process ends with that can't start as it is set: the next one couldn't either. */
+/** What the first one ends with that can't start as it is set: the next one couldn't either. Where one has run, what is in the way may go. */
 const hopeless: ReadonlySet<number> = new Set([1, 2]);
 /** What one ends with whose folder a former one still has, that ends its calls (`EX_TEMPFAIL` of sysexits.h). */
 export const heldCode = 75;
@@ -97,23 +97,23 @@ export async function readHandedFiles(): Promise<HandedFiles | undefined> {
   return handedFiles.safeParse(handed).data;
 }
 
-/** What several processes are to share. */
-export type SharedConfiguration = {
-  readonly files: () => HandedFiles;
-  /** Reads the files again. */
-  readonly reload: () => Promise<unknown>;
-};
+/** What a process says when it has changed to other files. */
+const appliedSchema = z.object({ applied: filesSchema });
 
-/** Runs so many processes on one port until a signal ends them, and ends with the worst of their exit codes. */
-export async function superviseWorkers(
-  { lifecycle, port }: Config,
-  { files, reload }: SharedConfiguration,
-): Promise<never> {
+/** Tells the process that started this one which files it runs with now: they are handed to the next one. */
+export function tellApplied(applied: HandedFiles["now"]): void {
+  process.send?.({ applied });
+}
+
+/** Runs so many processes on one port, which begin with these files, until a signal ends them, and ends with the worst of their exit codes. */
+export async function superviseWorkers({ lifecycle, port }: Config, start: HandedFiles["start"]): Promise<never> {
   if (port === 0) {
     complain(["WEIR_WORKERS needs a PORT that they can share, not 0"]);
     process.exit(2);
   }
   let stopping = false;
+  /** What a reload was accepted with, by the last process that did. */
+  let now: HandedFiles["now"];
   const running = new Set<Bun.Subprocess>();
   const pass = (signal: NodeJS.Signals) => {
     stopping = true;
@@ -125,26 +125,31 @@ export async function superviseWorkers(
   const hangUp = () => {
     for (const worker of running) worker.kill("SIGHUP");
   };
-  // They may have had no terminal, and would take SIGHUP for a reload. What is wrong with the files each says in its log.
-  onHangup({ stop: () => pass("SIGTERM"), reload: () => void reload().then(hangUp, hangUp) });
+  // They may have had no terminal, and would take SIGHUP for a reload.
+  onHangup({ stop: () => pass("SIGTERM"), reload: hangUp });
   const codes = await Promise.all(
     Array.from({ length: lifecycle.workers }, (_, number) => keepRunning(String(number))),
   );
   process.exit(Math.max(...codes));
 
   async function keepRunning(number: string): Promise<number> {
+    let hasRun = false;
     for (;;) {
       const startedAt = performance.now();
       const passed = hideKeys(process.argv.slice(2));
       const worker = Bun.spawn([...ownCommand(passed.args)], {
         env: { ...process.env, ...passed.env, [workerVariable]: number },
-        stdio: [new Blob([JSON.stringify(files())]), "inherit", "inherit"],
+        stdio: [new Blob([JSON.stringify({ start, now })]), "inherit", "inherit"],
+        ipc(message: unknown) {
+          now = appliedSchema.safeParse(message).data?.applied ?? now;
+        },
       });
       running.add(worker);
       const code = await worker.exited;
       running.delete(worker);
       const isShort = performance.now() - startedAt < shortestLife;
-      if (stopping || (isShort && hopeless.has(code))) return code;
+      if (stopping || (isShort && !hasRun && hopeless.has(code))) return code;
+      hasRun ||= code !== heldCode;
       complain([`worker ${number} ended with ${code} and is started again`]);
       if (isShort) await Bun.sleep(restartAfterMs);
       if (stopping) return 0;

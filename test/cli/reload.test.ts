@@ -91,11 +91,17 @@ test("on SIGHUP providers, sinks and the log level change, what is under way goe
 test("a configuration with faults, or whose sinks can't be opened, changes nothing, and the log says why", async () => {
   using upstream = openUpstream("first");
   const good = `providers: { openai: { base_url: "${upstream.url}" } }\n`;
-  await using weir = await startWeir({ files: { "weir.yaml": good, "a file": "" } });
+  const managementToken = "a-management-token";
+  await using weir = await startWeir({
+    files: { "weir.yaml": good, "a file": "" },
+    env: { MANAGEMENT_TOKEN: managementToken, AUTH_MODE: "open" },
+  });
   const faults = await reload(weir, `${good}no_such_setting: 1\n`, "has faults");
   expect(faults).toContain("no_such_setting");
   const sink = await reload(weir, `${good}sinks: { file: { path: "a file/x.jsonl" } }\n`, "can't be changed");
   expect(sink).toContain("a file/x.jsonl");
+  const shown = await fetch(`${weir.url}/manage/config`, { headers: { authorization: `Bearer ${managementToken}` } });
+  expect(await shown.text()).not.toContain("a file/x.jsonl");
   expect(await ask(weir)).toContain("first");
   await weir.waitForRecord(({ outcome }) => outcome === "answered");
   expect(await reload(weir, `${good}telemetry: { durability: strict }\n`, "from the next start on")).toContain(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -193,6 +193,38 @@ async function closeTerminal(redirection: string): Promise<void> {
     for (const each of pids.filter(isAlive)) process.kill(each, "SIGKILL");
   }
 }
+
+test.concurrent("a reload that was refused is not handed to one that takes another's place, as often as it dies", async () => {
+  const yaml = `providers: { openai: { base_url: "${upstream.url}" } }\n`;
+  await using others = await startWorkers([], { env: {}, files: { "weir.yaml": yaml, "a file": "" } });
+  const { weir } = others;
+  writeFileSync(
+    join(dirname(weir.dataDir), "weir.yaml"),
+    `${yaml}sinks: { file: { path: "a file/exchanges.jsonl" } }\n`,
+  );
+  weir.signal("SIGHUP");
+  const refused = () => weir.lines.filter((line) => line.includes("the former one still holds")).length;
+  await waitFor(() => refused() === 2, weir.output);
+  for (const listening of [3, 4]) {
+    await killOne(others);
+    await waitFor(() => weir.lines.filter(isListening).length === listening, weir.output);
+  }
+  await callMany(weir.port, 20);
+}, 30_000);
+
+test.concurrent("one that has run is started again until what keeps it from starting is gone", async () => {
+  await using others = await startWorkers();
+  const { weir } = others;
+  const folder = join(weir.dataDir, "worker-0");
+  const aside = join(weir.dataDir, "aside");
+  renameSync(folder, aside);
+  writeFileSync(folder, "");
+  for (let left = 2; left > 0; left -= 1) await killOne(others);
+  await waitFor(() => /worker 0 ended with 1 and is started again/.test(weir.output()), weir.output);
+  rmSync(folder);
+  await waitFor(() => weir.lines.filter(isListening).length === 4, weir.output);
+  await callMany(weir.port, 20);
+}, 30_000);
 
 test("two processes answer on one port, and each call is recorded once in the files of both together", async () => {
   const { weir, pids } = workers;
