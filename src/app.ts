@@ -213,7 +213,8 @@ export async function openApp({
       findLog: () => (hasExchangeLog(config) ? { ...config.telemetry.exchangeLog, ask: desk.ask } : undefined),
       listen: telemetry && live.listen,
     },
-    trustedProxies: config.trustedProxies,
+    // A reload changes whose word counts.
+    findClientAddress: (peer, forwardedFor) => findClientAddress(peer, forwardedFor),
     now: clock.now,
     onFault: (err, request_id) => log.error({ err, request_id }, "a request to the management API failed"),
   }));

@@ -78,7 +78,7 @@ export function createApi(parts: ManagementParts, refusals: Pick<RefusalLog, "ad
   const docsPage = createDocsPage();
   let description: Record<string, unknown> | undefined;
   const root = createRoutes();
-  root.use(identify(parts.trustedProxies));
+  root.use(identify(parts.findClientAddress));
   root.use(
     authenticate({
       managementToken: parts.managementToken,

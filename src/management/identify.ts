@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import type { Actor } from "../domain/audit.ts";
-import { createClientAddress } from "../lib/client-address.ts";
+import type { FindClientAddress } from "../lib/client-address.ts";
 import { maskSecrets } from "../lib/mask-secrets.ts";
 import type { ManagementEnv } from "./routes.ts";
 
@@ -8,9 +8,7 @@ const longestPath = 512;
 const longestUserAgent = 256;
 
 /** Finds out who asks, as far as it shows before a credential is looked at, and gives every answer the headers that all have. */
-export function identify(trustedProxies: readonly string[]): MiddlewareHandler<ManagementEnv> {
-  const findClientAddress = createClientAddress(trustedProxies);
-
+export function identify(findClientAddress: FindClientAddress): MiddlewareHandler<ManagementEnv> {
   return async (c, next) => {
     const requestId = readRequestId(c.req.header("x-request-id"));
     const userAgent = c.req.header("user-agent")?.slice(0, longestUserAgent);

@@ -3,6 +3,7 @@ import type { ConfigLine } from "../config/describe-config.ts";
 import type { DeadLetter } from "../outbox/outbox.ts";
 import type { SinkStatus as SinkState } from "../outbox/status.ts";
 import type { LiveListener } from "../domain/exchange-summary.ts";
+import type { FindClientAddress } from "../lib/client-address.ts";
 import type { AuditStore } from "../storage/audit.ts";
 import type { Changes } from "../storage/change.ts";
 import type { AskExchanges } from "../storage/exchange-questions.ts";
@@ -28,8 +29,7 @@ export type ManagementParts = {
   /** Forgets kept answers, and says how many; absent where none are kept. */
   readonly purgeCache?: ((what: Purge) => Promise<number>) | undefined;
   readonly describeConfig: () => readonly ConfigLine[];
-  /** CIDRs whose `X-Forwarded-For` is believed. */
-  readonly trustedProxies: readonly string[];
+  readonly findClientAddress: FindClientAddress;
   readonly now: () => number;
   /** Lets who guesses wait; a real sleep if nothing is said. */
   readonly sleep?: (ms: number) => Promise<void>;

@@ -153,3 +153,19 @@ test("a gateway without a pid file says which process takes the signal, and weir
   const { code, stderr } = await home.weir(["reload"], { DATA_DIR: weir.dataDir });
   expect([code, stderr]).toEqual([1, containing("process_id in its log")]);
 });
+
+test("whose word on addresses counts changes for the management too", async () => {
+  const managed = "MANAGEMENT_TOKEN=a-management-token\n";
+  await using weir = await startWeir({ files: { ".env": `${managed}TRUSTED_PROXIES=127.0.0.0/8\n` } });
+  const manage = (path: string) =>
+    fetch(`${weir.url}/manage/${path}`, {
+      headers: { authorization: "Bearer a-management-token", "x-forwarded-for": "203.0.113.9" },
+    });
+  const lastAddress = async () => {
+    expect((await manage("config")).status).toBe(200);
+    return (await manage("audit?action=config.read&limit=1")).json();
+  };
+  expect(await lastAddress()).toMatchObject({ audit: [{ client_ip: "203.0.113.9" }] });
+  await reload(weir, `${managed}TRUSTED_PROXIES=192.0.2.0/24\n`, "the configuration was changed", ".env");
+  expect(await lastAddress()).toMatchObject({ audit: [{ client_ip: "127.0.0.1" }] });
+}, 30_000);

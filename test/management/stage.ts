@@ -1,6 +1,7 @@
 import type { ConfigLine } from "../../src/config/describe-config.ts";
 import type { AuditEntry } from "../../src/domain/audit.ts";
 import { z } from "zod";
+import { createClientAddress } from "../../src/lib/client-address.ts";
 import { auditEntrySchema, auditListSchema } from "../../src/management/audit-schemas.ts";
 import { createManagement } from "../../src/management/management.ts";
 import type { ManagementParts } from "../../src/management/parts.ts";
@@ -108,7 +109,7 @@ export async function openStage(place: Place, more: Partial<ManagementParts> = {
     exchanges: {
       findLog: () => ({ keepsRows: true, ask: async (question) => (await (log ??= openAnswers(place))).ask(question) }),
     },
-    trustedProxies: ["10.0.0.0/8"],
+    findClientAddress: createClientAddress(["10.0.0.0/8"]),
     now: () => clock.now,
     onFault: (error) => faults.push(error),
     ...more,
