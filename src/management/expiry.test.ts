@@ -19,7 +19,6 @@ test.each([
   [{ expires_at: "2020-01-01T00:00:00Z" }, Date.parse("2020-01-01T00:00:00Z")],
   [{ never_expires: true }, null],
   [{ never_expires: false, duration: "1h" }, now + hour],
-  [{ never_expires: false }, undefined],
   [{}, undefined],
 ])("%p is understood", (body, expected) => {
   expect(read(body)).toBe(expected);
@@ -44,6 +43,7 @@ describe("is refused:", () => {
     [{ expires_at: "2026-04-01T00:00:00" }],
     [{ expires_at: "2027-03-01T12:00:01Z" }],
     [{ expires_at: null }],
+    [{ never_expires: false }],
     [{ duration: "1h", duration_minutes: 60 }],
     [{ expires_at: "2026-04-01T00:00:00Z", never_expires: true }],
   ])("%p", (body) => {

@@ -51,12 +51,16 @@ export function readExpiry(fields: ExpiryFields, now: number): number | null | u
   if (never_expires) return null;
   if (duration_minutes !== undefined) return now + duration_minutes * minute;
   if (duration !== undefined) return now + readDuration(duration);
+  if (never_expires === false && expires_at === undefined) throw bodyFault(noEnd);
   if (expires_at === undefined) return undefined;
   const at = Date.parse(expires_at);
   if (Number.isNaN(at)) throw bodyFault("expires_at must be a time that there is");
   if (at > now + longestMs) throw bodyFault("expires_at must be within 365 days; never_expires: true is for ever");
   return at;
 }
+
+const noEnd =
+  "never_expires: false does not say until when: send duration_minutes, duration or expires_at with it, or leave it out";
 
 function readDuration(text: string): number {
   const parts = text.matchAll(/(\d+)([smhdw])/g);
