@@ -321,6 +321,28 @@ test("where no gateway of that kind is, the exit code is 3 and it says what to c
   expect((await home.weir(["manage", "project", "list"], { ...env(), ...proxy })).code).toBe(0);
 }, 30_000);
 
+test("metadata that is no text is shown as JSON, and an answer that can't be read here is no other program's", async () => {
+  const headers = { authorization: `Bearer ${managementToken}`, "content-type": "application/json" };
+  const metadata = { cost_center: 4711, owner: { team: "search" } };
+  const body = JSON.stringify({ name: "of numbers", metadata });
+  const made = await fetch(`${weir.url}/manage/projects`, { method: "POST", headers, body });
+  expect(made.status).toBe(201);
+  expect(await read("project", "list")).toContain("of numbers");
+  expect(await read("project", "get", "of numbers")).toContain(
+    '\nmetadata  cost_center 4711, owner {"team":"search"}\n',
+  );
+  using newer = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: () => Response.json({ projects: [{ id: 1 }], next_cursor: null }, { headers: { "x-request-id": "an-id" } }),
+  });
+  const unread = await home.weir(["manage", "project", "list"], {
+    ...env(),
+    MANAGEMENT_API_BASE_URL: newer.url.origin,
+  });
+  expect([unread.code, unread.stderr]).toEqual([1, containing("its answer can't be read here (projects.0.id)")]);
+}, 30_000);
+
 test("a wrong token is refused, and the message says where it came from", async () => {
   const { code, stderr } = await home.weir(["manage", "project", "list"], {
     ...env(),

@@ -55,9 +55,13 @@ export function createManagementClient({
     manage,
     async ask(sending, shape) {
       const { answer, text } = await receive(sending);
-      const read = answer.ok ? shape.safeParse(parse(text)) : undefined;
-      if (read?.success) return read.data;
-      throw readFault(answer, text);
+      if (!answer.ok) throw readFault(answer, text);
+      const json = parse(text);
+      const read = shape.safeParse(json);
+      if (read.success) return read.data;
+      // Every answer of the API has an id.
+      if (json === undefined || !answer.headers.has("x-request-id")) throw readFault(answer, text);
+      throw unreadable(read.error);
     },
     async isOpen() {
       try {
@@ -88,6 +92,14 @@ export function createManagementClient({
 
   function unreachable(error: unknown): ManageFault {
     return new ManageFault(3, `${baseUrl} can't be reached (${describeFailure(error)}). ${advice}`, error);
+  }
+
+  function unreadable({ issues }: z.ZodError): ManageFault {
+    const where = issues.map(({ path }) => path.join(".")).find((path) => path !== "") ?? "the whole answer";
+    return new ManageFault(
+      1,
+      `${baseUrl} did as it was asked, but its answer can't be read here (${formatForeign(where)}). Use the weir of the gateway's version; this one is ${version}`,
+    );
   }
 
   async function receive(sending: Promise<Answer>): Promise<{ readonly answer: Answer; readonly text: string }> {

@@ -5,6 +5,7 @@ import type { ManagementClient } from "./client.ts";
 /** What of an answer is read here; whatever else is in it is passed on. */
 
 const texts = z.record(z.string(), z.string());
+const members = z.record(z.string(), z.unknown());
 const time = z.string().nullable();
 const next = { next_cursor: z.string().nullable() };
 
@@ -28,9 +29,9 @@ const project = z.looseObject({
   deactivated_at: time,
   created_at: z.string(),
   updated_at: z.string(),
-  metadata: texts,
-  policy: z.record(z.string(), z.unknown()),
-  settings: z.record(z.string(), z.unknown()),
+  metadata: members,
+  policy: members,
+  settings: members,
   limits,
   budget,
 });
@@ -48,7 +49,7 @@ const token = z.looseObject({
   request_count: z.number(),
   user_id: z.string().nullable(),
   allowed_models: z.array(z.string()).nullable(),
-  metadata: texts,
+  metadata: members,
   limits,
   budget,
 });

@@ -32,8 +32,9 @@ export function formatFacts(facts: readonly (readonly [name: string, value: stri
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${formatForeign(value)}`.trimEnd());
 }
 
-/** Texts by name on one line; a dash where there are none. */
-export function formatPairs(pairs: Readonly<Record<string, string>>): string {
-  const written = Object.entries(pairs).map(([name, value]) => `${name} ${value}`);
+/** Values by name on one line, what is no text as JSON; a dash where there are none. */
+export function formatPairs(pairs: Readonly<Record<string, unknown>>): string {
+  const write = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  const written = Object.entries(pairs).map(([name, value]) => `${name} ${write(value)}`);
   return written.length === 0 ? "-" : written.join(", ");
 }
