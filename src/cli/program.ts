@@ -1,12 +1,17 @@
 import { Command } from "commander";
 import { findNearest } from "../config/nearest.ts";
 import type { CliCommand } from "./command.ts";
+import { createPrinter } from "./create-printer.ts";
 import { commands } from "./index.ts";
 import { readVersion } from "./version.ts";
 
 /** Does what the command line says. */
 export async function runProgram(): Promise<void> {
+  const print = createPrinter();
+  // Bun's own says nothing of a disk that is full.
+  console.log = (line: string) => print(`${line}\n`);
   const program = new Command("weir")
+    .configureOutput({ writeOut: print })
     .description("A transparent LLM gateway: every exchange observed, attributed, priced; nothing changes on the wire.")
     .version(readVersion().version, "-V, --version")
     .showHelpAfterError(pointToHelp("weir"))

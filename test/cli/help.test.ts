@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { run } from "../runtime-contract/child.ts";
 import { makeHome } from "./program.ts";
 
 const mistakes = [
@@ -38,4 +39,23 @@ test("a command that isn't there is told as such, with the one that was probably
       stderr: `error: unknown command '${word}'\n${hint}Run ${words} --help to see what there is.\n`,
     });
   }
+}, 60_000);
+
+test("what can't be printed ends with 1 and one line that says so, and a reader who has left with 0", async () => {
+  await using home = await makeHome();
+  const shell = (line: string) =>
+    run(["bash", "-c", line, "bash", ...home.command()], { env: home.env, cwd: home.path });
+  for (const args of ["version", "--version", "prices list --json", "serve --help"]) {
+    const { code, stderr } = await shell(`"$@" ${args} > /dev/full`);
+    expect([args, code, stderr]).toEqual([
+      args,
+      1,
+      "Standard output can't be written (ENOSPC), so what was printed is not whole.\n",
+    ]);
+  }
+  // It is more than a pipe takes at once.
+  const whole = await shell(`"$@" prices list --json | { sleep 1; wc -c; }`);
+  expect(Number(whole.stdout)).toBeGreaterThan(100_000);
+  const left = await shell(`"$@" prices list --json | true; echo "\${PIPESTATUS[0]}"`);
+  expect([left.stdout, left.stderr]).toEqual(["0\n", ""]);
 }, 60_000);
