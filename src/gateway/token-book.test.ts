@@ -243,15 +243,18 @@ test("uses of an unlimited token are written down together, and all of them at t
   expect(await store.tokens.find(token.id)).toMatchObject({ requestCount: 999, lastUsedAt: expect.any(Number) });
 });
 
-test("without its database what is known holds for half a minute, and what must be counted or isn't known is refused", async () => {
-  let isAway = false;
+/** A stage whose book has a database that can go away, or stop to answer. */
+async function stageOfAway() {
+  const { store, own, clock, mint, troubles } = await stage();
+  const state = { isAway: false, held: undefined as Promise<void> | undefined, looks: 0 };
   const whenThere =
     <Given extends unknown[], T>(ask: (...given: Given) => Promise<T>) =>
     async (...given: Given): Promise<T> => {
-      if (isAway) throw new Error("the database is away");
+      await state.held;
+      if (state.isAway) throw new Error("the database is away");
       return ask(...given);
     };
-  const { own, clock, mint, troubles } = await stage();
+  const changedSince = whenThere(own.tokens.changedSince);
   const book = createTokenBook({
     version: () => undefined,
     clock,
@@ -259,21 +262,92 @@ test("without its database what is known holds for half a minute, and what must 
     tokens: {
       ...own.tokens,
       findAccess: whenThere(own.tokens.findAccess),
-      changedSince: whenThere(own.tokens.changedSince),
+      changedSince(epoch) {
+        state.looks += 1;
+        return changedSince(epoch);
+      },
       spend: whenThere(own.tokens.spend),
     },
   });
+  return { store, book, clock, mint, state };
+}
+
+test("without its database what is known holds for ten minutes, and what must be counted or isn't known is refused", async () => {
+  const { book, clock, mint, state } = await stageOfAway();
   const [free, counted, cold] = [await mint(), await mint({ maxRequests: 5 }), await mint()];
   await book.find(free.text);
   const pass = await book.find(counted.text);
-  isAway = true;
-  clock.time += 20_000;
+  state.isAway = true;
+  clock.time += 590_000;
   expect(await codeOf(() => book.find(free.text))).toBeUndefined();
   expect(await codeOf(() => book.find(cold.text))).toBe("dependency_unavailable");
   expect(await codeOf(() => book.use(pass))).toBe("dependency_unavailable");
   clock.time += 20_000;
   expect(await codeOf(() => book.find(free.text))).toBe("dependency_unavailable");
-  isAway = false;
+  state.isAway = false;
   clock.time += 1_000;
   expect(await codeOf(() => book.find(free.text))).toBeUndefined();
+});
+
+test("a database that has stopped to answer is waited for once, and looked for once at a time", async () => {
+  const { store, book, clock, mint, state } = await stageOfAway();
+  const { text, token } = await mint();
+  await book.find(text);
+  const answers = Promise.withResolvers<void>();
+  state.held = answers.promise;
+  clock.time += 1_000;
+  const first = book.find(text);
+  expect(first).toBeInstanceOf(Promise);
+  await first;
+  const looks = state.looks;
+  for (let calls = 0; calls < 20; calls += 1) {
+    clock.time += 1_000;
+    expect(book.find(text)).not.toBeInstanceOf(Promise);
+  }
+  expect(state.looks).toBe(looks);
+
+  await store.tokens.revoke(token.id, by);
+  state.held = undefined;
+  answers.resolve();
+  await Bun.sleep(50);
+  clock.time += 1_000;
+  expect(await codeOf(() => book.find(text))).toBe("token_inactive");
+});
+
+test("a database that can't be reached is asked five times a second, and nobody waits for that while calls come", async () => {
+  const { book, clock, mint, state } = await stageOfAway();
+  const { text } = await mint();
+  await book.find(text);
+  state.isAway = true;
+  clock.time += 1_000;
+  await book.find(text);
+  const looks = state.looks;
+  for (let calls = 0; calls < 20; calls += 1) {
+    clock.time += 100;
+    expect(book.find(text)).not.toBeInstanceOf(Promise);
+    await Bun.sleep(1);
+  }
+  expect(state.looks - looks).toBe(10);
+});
+
+test("what was revoked while the database was away is refused within a second of its return, and at once by a call after a pause", async () => {
+  const { store, book, clock, mint, state } = await stageOfAway();
+  const tokens = [await mint(), await mint()];
+  for (const { text } of tokens) await book.find(text);
+  state.isAway = true;
+  clock.time += 1_000;
+  for (const { text } of tokens) await book.find(text);
+  for (const { token } of tokens) await store.tokens.revoke(token.id, by);
+  state.isAway = false;
+  const [one, other] = tokens.map(({ text }) => text);
+  clock.time += 400;
+  await codeOf(() => book.find(one ?? ""));
+  await Bun.sleep(50);
+  expect(await codeOf(() => book.find(one ?? ""))).toBe("token_inactive");
+  state.isAway = true;
+  clock.time += 1_000;
+  await codeOf(() => book.find(other ?? ""));
+  state.isAway = false;
+  clock.time += 1_000;
+  expect(await codeOf(() => book.find(other ?? ""))).toBe("token_inactive");
 });

@@ -51,10 +51,11 @@ export type TokenBookParts = {
 /** Changes of others are looked for when they were last looked for this long ago, and waited for after the second. Milliseconds. */
 const lookAfterMs = 200;
 const waitAfterMs = 700;
-/** A database that doesn't answer is waited for this long, and what is known holds for so long without it. Milliseconds. */
+/** A database that doesn't answer is waited for this long, once: what has just been away isn't. Milliseconds. */
 const patienceMs = 300;
 const longPatienceMs = 5_000;
-const holdsForMs = 30_000;
+/** What is known holds for so long without it: a restart takes less, and a token that was revoked elsewhere must not live on for ever. Milliseconds. */
+const holdsForMs = 600_000;
 
 const flushEveryMs = 500;
 /** After so many refusals in vain a used up token costs the database nothing for a moment; milliseconds. */
@@ -77,6 +78,9 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
   /** A database in trouble is left alone until then. */
   let lookAgainAt = 0;
   let looking: Promise<void> | undefined;
+  /** Until then it is taken to be away still, and so is it as long as this look goes on, which nobody waits for any more. */
+  let awayUntil = 0;
+  let unanswered: Promise<void> | undefined;
   /** This process changed something, which the version doesn't tell. */
   let stale = false;
   /** Grows with each change that was heard of, so that a look-up knows that it may have read what was before. */
@@ -134,13 +138,14 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
     }
     if (now < lookAgainAt) return open(digest);
     const looked = look(current);
-    return age < waitAfterMs ? open(digest) : waitFor(looked, age).then(() => open(digest));
+    if (now < awayUntil) unanswered = looked;
+    return age < waitAfterMs || looked === unanswered ? open(digest) : waitFor(looked, age).then(() => open(digest));
   }
 
   /** A database that doesn't answer is not waited for by everybody. */
   async function waitFor(looked: Promise<void>, age: number): Promise<void> {
     await Promise.race([looked, Bun.sleep(age > holdsForMs ? longPatienceMs : patienceMs)]);
-    if (looking) lookAgainAt = clock.elapsed() + lookAfterMs;
+    if (looking === looked) unanswered = looked;
   }
 
   function open(digest: string): Pass | Promise<Pass> {
@@ -206,7 +211,9 @@ export function createTokenBook({ tokens, version, clock, onTrouble }: TokenBook
       freshAt = at;
     } catch (error) {
       stale = true;
-      lookAgainAt = clock.elapsed() + lookAfterMs;
+      const now = clock.elapsed();
+      lookAgainAt = now + lookAfterMs;
+      awayUntil = now + waitAfterMs;
       onTrouble(error, "changes of projects and tokens could not be read");
     }
   }
