@@ -7,6 +7,7 @@ import { listenSettings } from "../config/listen-settings.ts";
 import { logSettings, metricsSettings } from "../config/log-settings.ts";
 import type { Texts } from "../config/lookup.ts";
 import type { ConfigResult } from "../config/read-config.ts";
+import { replacedNames } from "../config/replaced-names.ts";
 import type { Settings } from "../lib/setting.ts";
 import { loadConfig } from "./load-config.ts";
 import { findCopilotProvider, readUpstreams } from "./run-clients.ts";
@@ -62,6 +63,8 @@ function withoutProgramsOwn(env: Texts): Texts {
     ...[listenSettings, accessSettings, logSettings, metricsSettings].flatMap(listNames),
     ...[storageSettings, auditSettings, managementSettings].flatMap(listNames),
     ...oldNames,
+    ...replacedNames.flatMap(({ name, fate }) => (fate === "no effect" ? [name] : [])),
+    "OPENAI_API_URL",
     "ANTHROPIC_API_KEY",
     "GEMINI_API_KEY",
   ]);

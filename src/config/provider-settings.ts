@@ -9,9 +9,10 @@ export function builtInSettings({ name, baseUrl }: Pick<ProviderDefinition, "nam
   const prefix = name === "openai" ? "UPSTREAM" : name.toUpperCase().replaceAll("-", "_");
   // `--url` and `--key` are for who runs it before one Anthropic-compatible upstream.
   const flags = name === "anthropic" ? { url: { flag: "--url" }, key: { flag: "--key" } } : {};
+  const old = name === "openai" ? { aliases: ["OPENAI_API_URL"] } : {};
   return {
     ...settings,
-    baseUrl: { ...settings.baseUrl, env: `${prefix}_BASE_URL`, ...flags.url, ...withDefault(url(), baseUrl) },
+    baseUrl: { ...settings.baseUrl, env: `${prefix}_BASE_URL`, ...old, ...flags.url, ...withDefault(url(), baseUrl) },
     key: { ...settings.key, env: `${prefix}_API_KEY`, ...flags.key },
   } satisfies Settings;
 }

@@ -293,6 +293,19 @@ test("any text in any variable and in the file is read without a throw", () => {
   );
 });
 
+test("ENABLE_TLS=true stops the start, since calls would come without TLS all the same", () => {
+  const refused = readConfig({ env: { ENABLE_TLS: "true" } });
+  expect(refused.kind === "faults" ? refused.faults : []).toEqual([
+    'ENABLE_TLS must not be "true", because Weir listens without TLS, which a proxy in front of it has to end. Leave it out',
+  ]);
+  expect(readConfig({ env: { ENABLE_TLS: "false" } }).kind).toBe("ok");
+});
+
+test("OPENAI_API_URL says where OpenAI's calls go", () => {
+  const { gateway } = configOf({ env: { OPENAI_API_URL: "https://one.example/v1" } });
+  expect(gateway.providers.find(({ name }) => name === "openai")?.baseUrl).toContain("https://one.example");
+});
+
 test.each(["MASK_API_KEYS", "LLM_PROXY_ENFORCE_PROJECT_ACTIVE"])(
   "%s=false, which would be unsafe, stops the start; true is only said to do nothing",
   (name) => {
