@@ -194,7 +194,7 @@ export async function openApp({
   });
   const management = createLazyManagement(control.findStore, (store) => ({
     ...store,
-    auditStore: config.control.audit.inDatabase ? store.auditStore : undefined,
+    auditStore: config.control.audit.enabled && config.control.audit.inDatabase ? store.auditStore : undefined,
     managementToken,
     auditReads: config.control.audit.reads,
     version,

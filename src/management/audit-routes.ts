@@ -112,7 +112,7 @@ export function createAuditRoutes({ auditStore }: ManagementParts, readLog: Read
     if (auditStore) return auditStore;
     throw new ManagementFault("dependency_unavailable", {
       message:
-        "The audit isn't in the database, so it can't be read here. AUDIT_ENABLED and AUDIT_STORE_IN_DB put it there; else its file has it",
+        "The audit isn't in the database, so it can't be read here. AUDIT_ENABLED and AUDIT_STORE_IN_DB put it there; with AUDIT_ENABLED alone its file has it",
     });
   }
 }

@@ -368,6 +368,9 @@ describe("an audit that can't be written", () => {
     await using control = await openControl({ env: { AUDIT_ENABLED: "false" } });
     await control.createProject();
     expect(await readJsonLines(join(control.dataDirs[0] ?? "", "audit.log"))).toEqual([]);
+    // An empty list would say that nothing was done.
+    const { status, json } = await control.manage("GET", "/manage/audit");
+    expect([status, JSON.stringify(json)]).toEqual([503, expect.stringContaining("AUDIT_ENABLED")]);
   });
 });
 
