@@ -56,5 +56,13 @@ test("limits in both places are a fault, and so is what nobody knows", () => {
   expect(faultsOf(`${old}limits: { concurrent: 1 }`)).toEqual([
     "features.rate_limiting in weir.yaml must go, because limits stand there too",
   ]);
-  expect(faultsOf(old.replace("per_user", "per_provider"))).toEqual([expect.stringContaining("per_provider")]);
+  for (const [name, other, told] of [
+    ["per_user", "per_provider", "overrides.per_provider"],
+    ["backend", "bogus", "bogus"],
+    ["tokens_per_minute: 0", "bogus: 0", "limits.bogus"],
+    ["bytes_per_token", "bogus", "estimation.bogus"],
+  ] as const)
+    expect(faultsOf(old.replace(name, other))).toEqual([
+      expect.stringContaining(`features.rate_limiting.${told} is not a setting`),
+    ]);
 });

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { isTree } from "./lookup.ts";
 import type { Report } from "./report.ts";
+import { checkKeys } from "./unknown-keys.ts";
 import type { YamlTree } from "./yaml-file.ts";
 
 /**
@@ -18,6 +19,10 @@ export function moveOldLimits(yaml: YamlTree, file: string, report: Report): Yam
     report.fault(`features.rate_limiting in ${file} must go, because limits stand there too`);
     return kept;
   }
+  const before = report.faults.length;
+  checkKeys({ features: { rate_limiting: old } }, oldKeys, report);
+  // What is left would be told of by names that don't stand in the file.
+  if (report.faults.length > before) return kept;
   report.warn(`features.rate_limiting in ${file} is read as limits; write it so, as docs/limits.md shows`);
   const redis = readRedis(old["redis"]);
   return {
@@ -27,18 +32,29 @@ export function moveOldLimits(yaml: YamlTree, file: string, report: Report): Yam
   };
 }
 
-function createLimits({ limits, overrides, estimation, backend, ...others }: YamlTree) {
+const figureNames = ["requests_per_minute", "tokens_per_minute", "requests_per_day", "tokens_per_day", "concurrent"];
+
+/** The keys that it had; of what has names of one's own, which may be secrets, nothing is said here. */
+const oldKeys = [
+  "enabled",
+  "backend",
+  "redis",
+  ...figureNames.map((figure) => `limits.${figure}`),
+  ...["per_key", "per_user", "per_model"].map((scope) => `overrides.${scope}`),
+  ...["max_sample_bytes", "bytes_per_token", "chars_per_token", "provider_chars_per_token"].map(
+    (name) => `estimation.${name}`,
+  ),
+].map((path) => `features.rate_limiting.${path}`);
+
+function createLimits({ limits, overrides, estimation, backend }: YamlTree) {
   const base = isTree(limits) ? dropZeros(limits) : {};
-  const { per_key = {}, per_user = {}, per_model = {}, ...unknownScopes } = isTree(overrides) ? overrides : {};
+  const { per_key = {}, per_user = {}, per_model = {} } = isTree(overrides) ? overrides : {};
   return {
-    // What isn't known is told of as part of the limits.
-    ...omit(others, ["enabled", "redis"]),
     count: "input",
     global: base,
     ...(backend === undefined ? {} : { backend }),
     ...(isTree(estimation) ? { estimation: readEstimation(estimation) } : {}),
     overrides: {
-      ...unknownScopes,
       provider: readScope({}, base),
       model: readScope(per_model, base),
       user: readScope(per_user, base),
@@ -73,10 +89,6 @@ function readRedis(old: unknown): YamlTree | undefined {
     ([, value]) => value !== undefined && value !== null && value !== "",
   );
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
-}
-
-function omit(tree: YamlTree, names: readonly string[]): YamlTree {
-  return Object.fromEntries(Object.entries(tree).filter(([name]) => !names.includes(name)));
 }
 
 function isTrue(value: unknown): boolean {
