@@ -21,6 +21,7 @@ import { createClientAddress } from "./lib/client-address.ts";
 import type { Log } from "./lib/log.ts";
 import { createRedisConnection, type RedisConnection } from "./lib/redis-connection.ts";
 import { createTroubleLog, type TroubleLog } from "./lib/trouble-log.ts";
+import { createLimitRefusals } from "./limits/limit-refusals.ts";
 import { openLimiter } from "./limits/open-limiter.ts";
 import { createUserBudgets } from "./limits/user-budgets.ts";
 import { createOutputAverages } from "./limits/output-averages.ts";
@@ -131,6 +132,7 @@ export async function openApp({
             "Redis does not answer, which counts the rate limits",
           ),
   });
+  const limitRefusals = createLimitRefusals();
   const cache = config.cache.enabled ? openCache(config.cache, trouble) : undefined;
   const parts: DataPlaneParts = {
     fetch,
@@ -146,6 +148,7 @@ export async function openApp({
     budgets: control.budgets,
     hasUserBudgets: () => Object.keys(config.budgets.users).length > 0,
     limiter,
+    onLimited: limitRefusals.count,
     averages: createOutputAverages(),
     settling,
     addressOf,
@@ -177,6 +180,7 @@ export async function openApp({
     late: () => telemetry?.state().late ?? 0,
     isDatabaseAlive: async () => (await control.databaseState()) === "ok",
     knownTokens: control.tokens.count,
+    limitRefusals: limitRefusals.list,
     cache: cache && (() => ({ ...cache.counts, size: cache.store.size() })),
   });
   const questions = {

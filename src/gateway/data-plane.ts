@@ -3,7 +3,7 @@ import type { Hand } from "../domain/capture.ts";
 import type { CacheStore } from "../cache/cache.ts";
 import { createEstimator } from "../limits/estimate.ts";
 import type { Limiter } from "../limits/limiter.ts";
-import { createLimits } from "../limits/limits.ts";
+import { createLimits, type LimitsParts } from "../limits/limits.ts";
 import type { OutputAverages } from "../limits/output-averages.ts";
 import { createCostEstimator } from "../prices/estimate-cost.ts";
 import { openPriceBook } from "../prices/open-price-book.ts";
@@ -47,6 +47,8 @@ export type DataPlaneParts = Pick<GatewayParts, "onBegin" | "onFault" | "onDenie
     readonly breakOff: (request: Request) => void;
     /** What calls are counted in, what answers usually take, and what is not settled yet. */
     readonly limiter: Limiter;
+    /** Gets the figure that a call was refused by. */
+    readonly onLimited: LimitsParts["onRefused"];
     readonly averages: OutputAverages;
     readonly settling: Settling;
     /** Somebody follows exchanges as they begin and end. */
@@ -91,7 +93,7 @@ export async function createDataPlane(
     tokens,
     toll: createToll({
       ...parts,
-      limits: createLimits({ rules: limits.rules, limiter: parts.limiter }),
+      limits: createLimits({ rules: limits.rules, limiter: parts.limiter, onRefused: parts.onLimited }),
       estimator: createEstimator(limits.estimation, parts.averages),
       costs: createCostEstimator({ prices: book, now: clock.now }),
       refuseUnpriced: prices.unpriced === "refuse",

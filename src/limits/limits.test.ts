@@ -20,7 +20,7 @@ const subject: Omit<LimitSubject, "estimate"> = { address, provider: "openai", m
 const small = { input: 10, output: 5, sampled: true };
 
 function setUp(some: Partial<LimitRules>, limiter: Limiter = createMemoryLimiter({ now: () => 1_800_000_000_000 })) {
-  const limits = createLimits({ rules: { ...rules, ...some }, limiter });
+  const limits = createLimits({ rules: { ...rules, ...some }, limiter, onRefused: () => {} });
   let ids = 0;
   const take = async (who: Partial<LimitSubject> = {}, estimate = small): Promise<LimitTicket | undefined> => {
     ids += 1;

@@ -3,7 +3,7 @@ import { Refusal } from "../domain/refusal.ts";
 import type { Estimate } from "./estimate.ts";
 import { createFindDemands, type LimitSubject } from "./find-demands.ts";
 import { createLimitRefusal, writeLimitHeaders } from "./limit-headers.ts";
-import type { Cost, Demand, Hold, Limiter, Verdict } from "./limiter.ts";
+import type { Cost, Demand, Hold, Limiter, Standing, Verdict } from "./limiter.ts";
 
 /** What one call has taken. A hold that is never ended lapses with its process. */
 export type LimitTicket = {
@@ -22,8 +22,16 @@ export type Limits = {
   readonly countTokens: (real: Estimate) => number;
 };
 
+/** What limits are made of. */
+export type LimitsParts = {
+  readonly rules: LimitRules;
+  readonly limiter: Limiter;
+  /** Gets the figure that a call was refused by. */
+  readonly onRefused: (by: Standing) => void;
+};
+
 /** Creates the limits that `rules` set; the limiter outlasts them, and with it what was counted. */
-export function createLimits({ rules, limiter }: { readonly rules: LimitRules; readonly limiter: Limiter }): Limits {
+export function createLimits({ rules, limiter, onRefused }: LimitsParts): Limits {
   const findDemands = createFindDemands(rules);
   const countTokens = ({ input, output }: Estimate) =>
     Math.max(0, Math.ceil(rules.count === "input" ? input : input + output));
@@ -53,6 +61,7 @@ export function createLimits({ rules, limiter }: { readonly rules: LimitRules; r
   function decide(verdict: Verdict, cost: Cost): LimitTicket | undefined {
     switch (verdict.kind) {
       case "refused":
+        onRefused(verdict.by);
         throw createLimitRefusal(verdict.by, cost);
       case "unavailable":
         throw new Refusal("dependency_unavailable", { message: unavailable });

@@ -10,6 +10,13 @@ export type ProcessFacts = {
   readonly isDatabaseAlive: () => Promise<boolean>;
   /** Tokens whose access is in memory. */
   readonly knownTokens: () => number;
+  /** Calls that limits refused since the start, by figure. */
+  readonly limitRefusals: () => readonly {
+    readonly scope: string;
+    readonly metric: string;
+    readonly window: string;
+    readonly count: number;
+  }[];
   /** What came of asking the cache; absent where there is none. */
   readonly cache?: (() => CacheFacts) | undefined;
 };
@@ -77,6 +84,16 @@ async function createRegistry(facts: ProcessFacts, takeWorstLag: () => number): 
     (await facts.isDatabaseAlive()) ? 1 : 0,
   );
   gauge("weir_tokens_known", "Tokens that are checked without asking the database", facts.knownTokens);
+  void new Counter({
+    name: "weir_limit_refusals_total",
+    help: "Calls that a limit refused",
+    labelNames: ["scope", "metric", "window"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { count, ...figure } of facts.limitRefusals()) this.inc(figure, count);
+    },
+  });
   const { cache } = facts;
   if (cache) {
     counter("weir_cache_hits_total", "Answers that were given from the cache", () => cache().hits);

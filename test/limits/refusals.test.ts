@@ -25,6 +25,25 @@ describe("a refusal", () => {
       expect(stage.provider.reached.length).toBe(2);
     });
 
+  test("is counted by the figure that refused, through a reload too", async () => {
+    const yaml = "limits: { requests_per_minute: 2, overrides: { model: { gpt-4.1: { tokens_per_day: 1 } } } }";
+    await using stage = await openStage({ yaml });
+    const readCounts = async () =>
+      (await (await fetch(`${stage.url}/metrics`)).text())
+        .split("\n")
+        .filter((line) => line.startsWith("weir_limit_refusals_total"));
+    expect(await readCounts()).toEqual([]);
+    for (let calls = 0; calls < 3; calls += 1) await stage.ask();
+    await stage.reload({ yaml });
+    await stage.ask();
+    await stage.ask({ token: await stage.mint(), model: "gpt-4.1" });
+    await stage.ask({ token: await stage.mint(), model: "gpt-4.1" });
+    expect(await readCounts()).toEqual([
+      'weir_limit_refusals_total{scope="token",metric="requests",window="minute"} 2',
+      'weir_limit_refusals_total{scope="model",metric="tokens",window="day"} 1',
+    ]);
+  });
+
   test("is readable for a page of another origin, with each of its headers named", async () => {
     await using stage = await openStage({ yaml: "limits: { requests_per_minute: 1 }" });
     const headers = { origin: "https://app.example.com" };
