@@ -1,11 +1,12 @@
 import { createHeldBytes } from "../lib/held-bytes.ts";
 import { createJsonArraySplitter } from "../lib/json-array.ts";
 import { createLineReader } from "../lib/lines.ts";
+import { parseJson } from "../lib/parse-json.ts";
 import { type Salvaged, salvageEnd, salvageJson } from "../lib/salvage.ts";
 import { createSseReader } from "../lib/sse.ts";
 import type { BodyForm } from "./body-form.ts";
 import type { Answer, Dialect, RequestPlace } from "./dialect.ts";
-import { parseJson, present } from "./json.ts";
+import { present } from "./json.ts";
 
 /** Reads one answer as its bytes come; may keep references to them until its end, and never throws. */
 export type AnswerReader = {

@@ -1,5 +1,6 @@
 import type { Choice, MediaReference, ToolCall } from "../domain/output.ts";
-import { type JsonObject, list, object, objects, parseJson, present, text } from "./json.ts";
+import { parseJson } from "../lib/parse-json.ts";
+import { type JsonObject, list, object, objects, present, text } from "./json.ts";
 
 /** Makes one choice of a message's content blocks. */
 export function readContent(content: unknown, stopReason: unknown): Choice {

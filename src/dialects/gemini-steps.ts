@@ -1,5 +1,6 @@
 import type { Choice, MediaReference, ToolCall } from "../domain/output.ts";
-import { type JsonObject, list, object, objects, parseJson, present, text } from "./json.ts";
+import { parseJson } from "../lib/parse-json.ts";
+import { type JsonObject, list, object, objects, present, text } from "./json.ts";
 import { fromBase64, fromUrl } from "./media-reference.ts";
 import { overlay } from "./overlay.ts";
 

@@ -29,15 +29,6 @@ export function count(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value <= mostCounted ? value : undefined;
 }
 
-/** The value of a JSON text; `undefined` where it is none. */
-export function parseJson(source: string): unknown {
-  try {
-    return JSON.parse(source);
-  } catch {
-    return undefined;
-  }
-}
-
 /** The object without its `undefined` members, so that absent stays absent in a record. */
 export function present<T extends object>(members: T): Partial<T> {
   const kept: Partial<T> = { ...members };

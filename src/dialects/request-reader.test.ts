@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { openaiChat } from "./openai-chat.ts";
 import { openaiMedia } from "./openai-media.ts";
@@ -131,4 +131,20 @@ test("any bytes under any headers are read without failing", () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test("a few bytes that unpack to brackets or spaces tell nothing more, and cost little memory", () => {
+  const open = Buffer.concat([Buffer.from('{"model":"gpt-4o","messages":'), Buffer.alloc(33_000_000, "[")]);
+  const before = process.memoryUsage.rss();
+  for (const body of [open, Buffer.alloc(33_000_000, " ")])
+    expect(readRequest(openaiChat, place, whole(brotliCompressSync(body), { contentEncoding: "br" }))).toEqual({});
+  expect(process.memoryUsage.rss() - before).toBeLessThan(500_000_000);
+});
+
+test("of a body that is nested too deeply what stands before that is read", () => {
+  const deep = `{"model":"gpt-4o","messages":${"[".repeat(900_000)}`;
+  expect(readRequest(openaiChat, place, whole(deep))).toMatchObject({ model: "gpt-4o" });
+  expect(readRequest(openaiChat, place, whole(gzipSync(deep), { contentEncoding: "gzip" }))).toMatchObject({
+    model: "gpt-4o",
+  });
 });

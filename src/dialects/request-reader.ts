@@ -1,9 +1,9 @@
 import { decode } from "../lib/decode.ts";
 import { readMultipart } from "../lib/multipart.ts";
+import { parseJson } from "../lib/parse-json.ts";
 import { salvageJson } from "../lib/salvage.ts";
 import { actualForm, declaredForm, isTelling, mediaType } from "./body-form.ts";
 import type { Dialect, RequestFacts, RequestPlace } from "./dialect.ts";
-import { parseJson } from "./json.ts";
 
 /** A request's body as far as it was kept: all of it, or its first and last part. */
 export type RequestBody = {

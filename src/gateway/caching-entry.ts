@@ -3,6 +3,7 @@ import { isEventStream } from "../dialects/body-form.ts";
 import { readCacheControl } from "../cache/cache-control.ts";
 import type { CacheEntry, HeaderValues } from "../cache/cache.ts";
 import { readVariant } from "../cache/vary.ts";
+import { decode } from "../lib/decode.ts";
 import type { Call } from "./call.ts";
 import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
@@ -56,22 +57,24 @@ export function isStreamed({ route }: Call, { headers }: Answer): boolean {
   );
 }
 
-/** Whether what a model said is whole, by its dialect's own means, and no error. */
+/** Whether what a model said is whole, by its dialect's own means, and no error. What can't be unpacked for this isn't kept. */
 export function isSound({ route, method }: Call, { headers, body }: CacheEntry): boolean {
   const type = headers["content-type"];
-  const encoding = headers["content-encoding"];
+  const plain = decode(body, headers["content-encoding"] ?? "", freeBytes + body.length * maxRatio);
+  if (!plain?.whole) return false;
   const reader = openAnswer(
     route.dialect,
     { method, path: route.path },
-    {
-      ...(type === undefined ? {} : { contentType: type }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
-    },
+    type === undefined ? {} : { contentType: type },
   );
-  reader.push(body);
+  reader.push(plain.bytes);
   const { complete, error } = reader.end();
   return complete !== false && error === undefined;
 }
+
+/** What is unpacked of any answer, and of one of so many bytes: it is read where all other calls wait for it. */
+const freeBytes = 4_194_304;
+const maxRatio = 4;
 
 /** A kept answer as if it had just come. */
 export function toAnswer(entry: CacheEntry, method: string, ageSeconds: number, now: number, replay: Replay): Answer {

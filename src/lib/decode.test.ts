@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { decode } from "./decode.ts";
+import { decode, decodeWhole } from "./decode.ts";
 
 const lines = Array.from({ length: 5_000 }, (_, index) => `{"index":${index},"token":"${(index * 7919) % 10_007}"}`);
 const plain = Buffer.from(lines.join("\n"));
@@ -64,4 +64,22 @@ test("a bomb gives nothing, or no more than the bound", () => {
   const bomb = gzipSync(gzipSync(Buffer.alloc(50_000_000)));
   const decoded = decode(bomb, "gzip, gzip", 100_000);
   expect(decoded?.bytes.length ?? 0).toBeLessThanOrEqual(100_000);
+});
+
+test("what comes out of a body is bounded by its size", () => {
+  const bomb = brotliCompressSync(Buffer.alloc(8_000_000, 0x20));
+  expect(decode(bomb, "br")).toBeUndefined();
+  const large = gzipSync(Buffer.alloc(100_000_000, 0x20));
+  expect(decode(large, "gzip")?.whole).toBe(false);
+  expect(decode(large, "gzip")?.bytes.length).toBeLessThan(33_554_432);
+});
+
+test("one encoding is undone in one try, and all of it or nothing", () => {
+  for (const [name, bytes] of Object.entries(encoded)) {
+    expect(Buffer.from(decodeWhole(bytes, name, plain.length) ?? []).toString()).toBe(plain.toString());
+    expect(decodeWhole(bytes, name, plain.length - 1)).toBeUndefined();
+  }
+  expect(decodeWhole(plain, "", plain.length)).toEqual(plain);
+  expect(decodeWhole(gzipSync(encoded.gzip), "gzip, gzip", 1_000_000)).toBeUndefined();
+  expect(decodeWhole(plain, "compress", 1_000_000)).toBeUndefined();
 });

@@ -39,17 +39,22 @@ const decoders: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
 const maxEncodings = 4;
 /** How often a shorter beginning is tried where the output is too much, each a quarter of the one before. */
 const maxTries = 4;
+/** A shorter beginning isn't worth a try. Bytes. */
+const shortBeginning = 4_096;
+
+/** What is unpacked at most of any body, and of one of so many bytes, so that a few of them can't cost what millions do. */
+const maxUnpackedBytes = 33_554_432;
+const freeBytes = 1_048_576;
+/** Streams of events that say little each are packed best, to about a fiftieth. */
+const maxRatio = 64;
 
 /**
- * Undoes a `content-encoding` (several in a row too) on a body that may be cut.
+ * Undoes a `content-encoding` (several in a row too) on a body that may be cut, up to a multiple of its size.
  * `undefined` where an encoding is unknown or the bytes aren't what it says.
  */
-export function decode(bytes: Uint8Array, contentEncoding: string, maxBytes = 33_554_432): Decoded | undefined {
-  const names = contentEncoding
-    .toLowerCase()
-    .split(",", maxEncodings + 1)
-    .map((name) => name.trim())
-    .filter(Boolean);
+export function decode(bytes: Uint8Array, contentEncoding: string, mostBytes = maxUnpackedBytes): Decoded | undefined {
+  const maxBytes = Math.min(mostBytes, freeBytes + bytes.length * maxRatio);
+  const names = readNames(contentEncoding);
   if (names.length > maxEncodings) return undefined;
   return names.reduceRight<Decoded | undefined>(
     (body, name) => {
@@ -62,18 +67,39 @@ export function decode(bytes: Uint8Array, contentEncoding: string, maxBytes = 33
   );
 }
 
+/** Undoes a single `content-encoding`, in one try; `undefined` where there are several, or where more than `maxBytes` come out too. */
+export function decodeWhole(bytes: Uint8Array, contentEncoding: string, maxBytes: number): Uint8Array | undefined {
+  const [name = "identity", ...others] = readNames(contentEncoding);
+  const decoder = decoders.get(name);
+  const decoded = decoder && others.length === 0 ? tryToDecode(decoder, bytes, maxBytes) : undefined;
+  return decoded === "too much" ? undefined : decoded;
+}
+
+function readNames(contentEncoding: string): readonly string[] {
+  return contentEncoding
+    .toLowerCase()
+    .split(",", maxEncodings + 1)
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
 /** A body that unpacks to more than the bound is unpacked from a shorter beginning: half an answer is better than none. */
 function decodeStart(decoder: Decoder, bytes: Uint8Array, maxBytes: number): Decoded | undefined {
   let length = bytes.length;
-  for (let tries = 0; tries < maxTries; tries += 1) {
-    try {
-      return { bytes: decoder(bytes.subarray(0, length), maxBytes), whole: tries === 0 };
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE")) return undefined;
-      length = Math.floor(length / 4);
-    }
+  for (let tries = 0; tries < maxTries && (tries === 0 || length >= shortBeginning); tries += 1) {
+    const decoded = tryToDecode(decoder, bytes.subarray(0, length), maxBytes);
+    if (decoded !== "too much") return decoded && { bytes: decoded, whole: tries === 0 };
+    length = Math.floor(length / 4);
   }
   return undefined;
+}
+
+function tryToDecode(decoder: Decoder, bytes: Uint8Array, maxBytes: number): Uint8Array | "too much" | undefined {
+  try {
+    return decoder(bytes, maxBytes);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE" ? "too much" : undefined;
+  }
 }
 
 /** `deflate` means the zlib format (RFC 1950 2.2), but some servers send the bare stream. */

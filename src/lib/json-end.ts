@@ -1,3 +1,5 @@
+import { parseJson } from "./parse-json.ts";
+
 /** What stands whole at the end of a JSON object whose beginning is missing. */
 export type JsonEnd = {
   /** Its last members. */
@@ -14,8 +16,8 @@ export function readJsonEnd(text: string): JsonEnd | undefined {
   const scanned = scanBackward(text);
   if (scanned === undefined) return undefined;
   const { membersFrom, elements } = scanned;
-  const members = membersFrom === undefined ? {} : parse(`{${text.slice(membersFrom)}`);
-  const found = elements === undefined ? [] : parse(`[${text.slice(elements.from, elements.to)}]`);
+  const members = membersFrom === undefined ? {} : parseJson(`{${text.slice(membersFrom)}`);
+  const found = elements === undefined ? [] : parseJson(`[${text.slice(elements.from, elements.to)}]`);
   return isObject(members) && Array.isArray(found) ? { members, elements: found } : undefined;
 }
 
@@ -69,12 +71,4 @@ function isSpace(char: string | undefined): boolean {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { readJsonEnd } from "./json-end.ts";
+import { endOfText, isWithinBounds, parseJson } from "./parse-json.ts";
 
 /** An object out of JSON that was cut. */
 export type Salvaged = Readonly<Record<string, unknown>>;
@@ -10,14 +11,18 @@ const usageKeys = ["usage", "usageMetadata"] as const;
 const beginnings = ["{", '{"":{', "[{"] as const;
 /** A key that stands deeper, too, is looked for so often. */
 const maxTries = 4;
+/** So much is looked at of the end of a text that holds too much for one look. */
+const maxEndChars = 65_536;
 
 /**
  * Reads a JSON object whose end (`head` alone) or middle (`head` and `tail`) is missing: what was whole before the cut,
  * the text that was being written included, and what stands whole at the end: members, and elements of the list that was cut. `undefined` where the head is no JSON object.
  */
 export function salvageJson(head: string, tail?: string): Salvaged | undefined {
-  const value = asObject(parse(closeJson(withoutCutUsage(head)).text));
-  return value && (tail === undefined ? value : addTail(value, tail));
+  const { text, excess } = closeJson(withoutCutUsage(head));
+  const value = asObject(parseJson(text));
+  const end = tail ?? (excess ? head.slice(Math.max(text.length, head.length - maxEndChars)) : undefined);
+  return value && (end === undefined ? value : addTail(value, end));
 }
 
 function addTail(value: Salvaged, tail: string): Salvaged {
@@ -45,7 +50,7 @@ export function salvageEnd(tail: string): Salvaged {
     const end = tail.slice(at);
     // If it is whole JSON with one beginning before it, then the key stands where that beginning says.
     for (const beginning of beginnings) {
-      const members = innermost(parse(beginning + end));
+      const members = innermost(parseJson(beginning + end));
       if (members) return members;
     }
   }
@@ -58,7 +63,7 @@ function lastUsage(text: string): Salvaged {
     const at = lastObject(text, key);
     if (at === undefined) continue;
     const closed = closeJson(text.slice(at));
-    const value = closed.whole ? asObject(parse(closed.text)) : undefined;
+    const value = closed.whole ? asObject(parseJson(closed.text)) : undefined;
     if (value) return { [key]: value };
   }
   return {};
@@ -81,12 +86,16 @@ function lastObject(text: string, key: string): number | undefined {
   return opening ? at + key.length + 2 + opening[0].length : undefined;
 }
 
+type Closed = { readonly text: string; readonly whole: boolean; readonly excess: boolean };
+
 /**
  * Closes a JSON text that was cut: an open string is ended, what isn't whole else is left out, open brackets are closed.
- * Ends at the end of the first value; `whole` says that it was there.
+ * Ends at the end of the first value; `whole` says that it was there, `excess` that more follows than can be parsed.
  */
-function closeJson(text: string): { readonly text: string; readonly whole: boolean } {
+function closeJson(text: string): Closed {
   const closers: string[] = [];
+  let values = 1;
+  let excess = false;
   let keyNext = false;
   // Up to here, brackets apart, the text is good JSON.
   let good = 0;
@@ -94,15 +103,20 @@ function closeJson(text: string): { readonly text: string; readonly whole: boole
   while (at < text.length) {
     const char = text[at];
     if (char === '"') {
-      const end = endOfString(text, at);
+      const end = endOfText(text, at);
       if (end === undefined) {
-        if (!keyNext)
-          return { text: text.slice(0, at) + closeString(text.slice(at)) + closeAll(closers), whole: false };
-        break;
+        if (keyNext) break;
+        const closed = text.slice(0, at) + closeString(text.slice(at)) + closeAll(closers);
+        return { text: closed, whole: false, excess: false };
       }
       at = end;
       if (!keyNext) good = at;
       continue;
+    }
+    if (char === "{" || char === "[" || char === ",") {
+      values += 1;
+      excess = !isWithinBounds(closers.length + 1, values);
+      if (excess) break;
     }
     at += 1;
     if (char === "{" || char === "[") {
@@ -112,7 +126,7 @@ function closeJson(text: string): { readonly text: string; readonly whole: boole
     } else if (char === "}" || char === "]") {
       closers.pop();
       good = at;
-      if (closers.length === 0) return { text: text.slice(0, at), whole: true };
+      if (closers.length === 0) return { text: text.slice(0, at), whole: true, excess };
     } else if (char === ",") keyNext = closers.at(-1) === "}";
     else if (char === ":") keyNext = false;
     else if (char !== undefined && !isSpace(char)) {
@@ -120,7 +134,7 @@ function closeJson(text: string): { readonly text: string; readonly whole: boole
       if (at < text.length) good = at;
     }
   }
-  return { text: text.slice(0, good) + closeAll(closers), whole: false };
+  return { text: text.slice(0, good) + closeAll(closers), whole: false, excess };
 }
 
 function closeAll(closers: readonly string[]): string {
@@ -131,21 +145,9 @@ function closeAll(closers: readonly string[]): string {
 function closeString(text: string): string {
   for (let length = text.length; length > text.length - 6; length -= 1) {
     const closed = `${text.slice(0, length)}"`;
-    if (parse(closed) !== undefined) return closed;
+    if (parseJson(closed) !== undefined) return closed;
   }
   return '""';
-}
-
-function endOfString(text: string, from: number): number | undefined {
-  let at = from + 1;
-  for (;;) {
-    at = text.indexOf('"', at);
-    if (at === -1) return undefined;
-    let escapes = 0;
-    while (text[at - 1 - escapes] === "\\") escapes += 1;
-    at += 1;
-    if (escapes % 2 === 0) return at;
-  }
 }
 
 function isSpace(char: string): boolean {
@@ -176,12 +178,4 @@ function innermost(value: unknown): Salvaged | undefined {
 
 function asObject(value: unknown): Salvaged | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
