@@ -11,7 +11,12 @@ import { spliceUsage } from "./usage-splice.ts";
 export type CallBody =
   | { readonly kind: "none" }
   | { readonly kind: "whole"; readonly bytes: Uint8Array; readonly sent: Uint8Array }
-  | { readonly kind: "stream"; readonly upload: Upload };
+  | {
+      readonly kind: "stream";
+      readonly upload: Upload;
+      /** So much of it is here already. */
+      readonly knownBytes: number;
+    };
 
 /** Where a request goes, and what it is let go with. */
 export type Leave = { readonly route: Route; readonly grant: Grant };
@@ -129,12 +134,17 @@ async function readChunks(arrival: Arrival, limits: CallLimits, tooLargeToHold?:
       return whole(chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks, size));
     chunks.push(value);
     size += value.length;
+    if (limits.maxBodyBytes > 0 && size > limits.maxBodyBytes) throw giveUp(reader, tooLarge(limits));
     if (size <= limits.maxInspectBytes) continue;
     if (!tooLargeToHold) return readStream(arrival, limits, chunks, reader);
-    // Its end tells nothing any more.
-    reader.cancel().catch(() => {});
-    throw tooLargeToHold();
+    throw giveUp(reader, tooLargeToHold());
   }
+}
+
+/** Reads no more of a body that is refused; how that ends tells nothing any more. */
+function giveUp(reader: ChunkReader, refusal: Refusal): Refusal {
+  reader.cancel().catch(() => {});
+  return refusal;
 }
 
 function whole(bytes: Uint8Array): CallBody {
@@ -153,7 +163,7 @@ function readStream(arrival: Arrival, limits: CallLimits, first: Uint8Array[], r
     tooLarge: () => tooLarge(limits),
     tooSlow: () => new Refusal("request_timeout", closing),
   });
-  return { kind: "stream", upload };
+  return { kind: "stream", upload, knownBytes: first.reduce((sum, { length }) => sum + length, 0) };
 }
 
 function tooLarge({ maxBodyBytes }: CallLimits): Refusal {

@@ -274,7 +274,7 @@ function countKnownBytes({ body, headers }: TollCall): number {
     case "whole":
       return body.bytes.length;
     case "stream":
-      return Number(headers["content-length"] ?? 0) || 1;
+      return Math.max(Number(headers["content-length"] ?? 0) || 1, body.knownBytes);
   }
 }
 

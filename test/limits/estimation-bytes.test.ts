@@ -57,6 +57,12 @@ test("JSON in chunks beyond the sampled bytes isn't free", async () => {
   expect(await tell(find(), chunked(40_000))).toBe(refused);
 });
 
+test("JSON in chunks that is too large to be looked into is estimated by what is here of it", async () => {
+  const yaml = `limits: { tokens_per_minute: ${window}, count: input }`;
+  await using stage = await openStage({ yaml, env: { MAX_INSPECT_BYTES: "20000" } });
+  expect(await tell(stage, { target: responses, body: inChunks(jsonOf(40_000), 500) })).toBe(refused);
+});
+
 test("a body that isn't JSON is estimated by its bytes", async () => {
   // Where a body's size is all that is known and it says itself how large it is.
   expect(await tell(find(), multipart(4 * 999 - 4))).toBe("200");
