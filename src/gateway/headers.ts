@@ -78,8 +78,8 @@ export function readDownstreamHeaders(headers: Headers, framed: boolean): Header
   return down;
 }
 
-/** The headers that `Connection` names as hop-by-hop, lower case. Empty elements are legal (RFC 9110 section 5.6.1.2), and what is no name names none. */
-function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {
+/** The headers that `Connection` names as ones of a single hop (RFC 9110, section 7.6.1), lower case. Empty elements are legal (section 5.6.1.2), and what is no name names none. */
+export function namedByConnection(value: string | undefined): ReadonlySet<string> | undefined {
   if (value === undefined || value === "keep-alive" || value === "close") return undefined;
   const names = value.split(",").map((name) => name.trim().toLowerCase());
   return new Set(names.filter(isHttpName));

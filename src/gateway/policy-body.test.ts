@@ -242,6 +242,11 @@ test("what can't be unpacked for sure is refused", () => {
   }
 });
 
+test("what is packed more than once is refused, however it reads", () => {
+  const body = gzipSync(gzipSync(Buffer.from(good)));
+  expect(codeOf(whitelist, { headers: { "content-encoding": "gzip, gzip" }, body })).toBe("param_not_allowed");
+});
+
 function form(...fields: readonly (readonly [disposition: string, text: string])[]): Request {
   const parts = fields.map(([name, text]) => `--b\r\nContent-Disposition: form-data; ${name}\r\n\r\n${text}\r\n`);
   const body = `${parts.join("")}--b--\r\n`;

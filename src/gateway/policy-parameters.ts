@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { decode } from "../lib/decode.ts";
+import { decodeWhole } from "../lib/decode.ts";
 import { type FormField, listFormFields } from "../lib/form-fields.ts";
 import { readJsonObject } from "../lib/json-object.ts";
 import type { Member } from "../lib/json-scan.ts";
@@ -119,10 +119,9 @@ function readScalar(bytes: Buffer, start: number, end: number): string | undefin
 
 function unpack(packed: Buffer, encoding: string | undefined, maxBytes: number): Buffer | undefined {
   if (encoding === undefined || /^\s*(?:identity\s*)?$/i.test(encoding)) return packed;
-  const decoded = decode(packed, encoding, maxBytes);
-  if (!decoded?.whole) return undefined;
+  const plain = decodeWhole(packed, encoding, maxBytes);
   // What could be JSON before it is unpacked too says one thing to us, and perhaps another to a provider that unpacks nothing.
-  return looksLikeJson(packed) ? undefined : asBuffer(decoded.bytes);
+  return plain && !looksLikeJson(packed) ? asBuffer(plain) : undefined;
 }
 
 /** Whether the first byte is a brace, but for white space, BOMs and the zeros of wider characters. */

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Settlement } from "../domain/settlement.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { decode } from "../lib/decode.ts";
+import { decodeWhole } from "../lib/decode.ts";
 import { boundUser } from "../limits/bound-user.ts";
 import type { Budgets, BudgetSubject, BudgetTicket } from "../limits/budgets.ts";
 import type { Estimate, Estimator } from "../limits/estimate.ts";
@@ -245,7 +245,7 @@ function readNote(
 ): RequestNote {
   const encoding = headers["content-encoding"];
   const bytes = body.kind === "whole" ? body.bytes : undefined;
-  const plain = encoding === undefined || !bytes ? bytes : unpack(bytes, encoding, maxInspectBytes);
+  const plain = encoding === undefined || !bytes ? bytes : decodeWhole(bytes, encoding, maxInspectBytes);
   const said = readRequestNote(route.dialect.name, plain, route.path, maxSampleBytes);
   const note = plain && isForm(headers["content-type"]) ? addForm(said, plain, { headers, route }) : said;
   if (note.model !== undefined || !search.includes("model=")) return note;
@@ -260,11 +260,6 @@ function addForm(note: RequestNote, plain: Uint8Array, { headers, route }: Pick<
   const fields = readFormFields(headers["content-type"] ?? "", bytes);
   if (typeof fields === "string") return note;
   return { ...note, ...readFormNote(route.dialect.name, { fields, bytes: bytes.length, path: route.path }) };
-}
-
-function unpack(bytes: Uint8Array, encoding: string, maxBytes: number): Uint8Array | undefined {
-  const unpacked = decode(bytes, encoding, maxBytes);
-  return unpacked?.whole ? unpacked.bytes : undefined;
 }
 
 function countKnownBytes({ body, headers }: TollCall): number {
