@@ -247,6 +247,25 @@ test("what is packed more than once is refused, however it reads", () => {
   expect(codeOf(whitelist, { headers: { "content-encoding": "gzip, gzip" }, body })).toBe("param_not_allowed");
 });
 
+test("a packed form is refused: what it is packed in may be read as one too", () => {
+  const type = "application/x-www-form-urlencoded";
+  const plain = { line: "POST /v1/completions", type, body: "model=gpt-4o&prompt=hi" };
+  expect(codeOf(whitelist, plain)).toBeUndefined();
+  const packed = gzipSync(plain.body);
+  // A gzip header may hold a file's name (RFC 1952, section 2.3).
+  const named = Buffer.concat([packed.subarray(0, 10), Buffer.from("&model=o9&z=\0"), packed.subarray(10)]);
+  named[3] = 0x08;
+  for (const body of [packed, named])
+    expect(codeOf(whitelist, { ...plain, body, headers: { "content-encoding": "gzip" } })).toBe("param_not_allowed");
+});
+
+test("a body whose type or encoding doesn't go up with it is refused", () => {
+  for (const connection of ["content-type", "keep-alive, Content-Encoding", "close,content-type ,x"])
+    expect(codeOf(whitelist, { headers: { connection }, body: good })).toBe("param_not_allowed");
+  for (const connection of ["keep-alive", "close", "te, x-custom"])
+    expect(codeOf(whitelist, { headers: { connection }, body: good })).toBeUndefined();
+});
+
 function form(...fields: readonly (readonly [disposition: string, text: string])[]): Request {
   const parts = fields.map(([name, text]) => `--b\r\nContent-Disposition: form-data; ${name}\r\n\r\n${text}\r\n`);
   const body = `${parts.join("")}--b--\r\n`;

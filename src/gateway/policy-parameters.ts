@@ -5,6 +5,7 @@ import { readJsonObject } from "../lib/json-object.ts";
 import type { Member } from "../lib/json-scan.ts";
 import type { HeaderValues } from "./arrival.ts";
 import { type CallBody, isJson } from "./call.ts";
+import { namedByConnection } from "./headers.ts";
 import { hasManyMarks, jsonBounds, longestName, longestText, mostParameters } from "./policy-bounds.ts";
 
 /** A parameter as rules see it. */
@@ -42,12 +43,14 @@ export function readBodyParameters(
   if (body.bytes.length === 0) return [];
   const type = headers["content-type"] ?? "";
   // Equal names come joined by commas, and nobody knows which of two types the provider takes.
-  if (type.includes(",")) return "unreadable";
+  if (type.includes(",") || losesItsType(headers)) return "unreadable";
   const packed = asBuffer(body.bytes);
   const bytes = unpack(packed, headers["content-encoding"], maxBytes);
   if (bytes === undefined) return "unreadable";
-  if (/^\s*multipart\//i.test(type)) return bytes === packed ? readFormParameters(type, bytes) : "unreadable";
-  const inPairs = /^\s*application\/x-www-form-urlencoded\b/i.test(type) ? readPairs(bytes) : [];
+  // A provider that doesn't unpack a form may find another one in what it is packed in.
+  if (isForm.test(type) && bytes !== packed) return "unreadable";
+  if (/^\s*multipart\//i.test(type)) return readFormParameters(type, bytes);
+  const inPairs = isForm.test(type) ? readPairs(bytes) : [];
   if (typeof inPairs === "string") return inPairs;
   // Some servers read JSON whatever its type says.
   if (isJson(type) || looksLikeJson(bytes)) {
@@ -55,6 +58,14 @@ export function readBodyParameters(
     return typeof inJson === "string" ? inJson : [...inJson, ...inPairs];
   }
   return isKnown.test(type) ? inPairs : "unreadable";
+}
+
+const isForm = /^\s*(?:multipart\/|application\/x-www-form-urlencoded\b)/i;
+
+/** Whether what says how a body is to be read doesn't go up with it. */
+function losesItsType({ connection }: HeaderValues): boolean {
+  const named = namedByConnection(connection);
+  return named !== undefined && (named.has("content-type") || named.has("content-encoding"));
 }
 
 /** What has no parameters, or those that were read already. */
