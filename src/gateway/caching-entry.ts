@@ -58,7 +58,7 @@ export function isStreamed({ route }: Call, { headers }: Answer): boolean {
 }
 
 /** Whether what a model said is whole, by its dialect's own means, and no error. What can't be unpacked for this isn't kept. */
-export function isSound({ route, method }: Call, { headers, body }: CacheEntry): boolean {
+export function isSound({ route, method }: Judging, { headers, body }: Judged): boolean {
   const type = headers["content-type"];
   const plain = decode(body, headers["content-encoding"] ?? "", freeBytes + body.length * maxRatio);
   if (!plain?.whole) return false;
@@ -71,6 +71,10 @@ export function isSound({ route, method }: Call, { headers, body }: CacheEntry):
   const { complete, error } = reader.end();
   return complete !== false && error === undefined;
 }
+
+/** The call whose answer is judged, and what of the answer is. */
+type Judging = Pick<Call, "route" | "method">;
+type Judged = Pick<CacheEntry, "headers" | "body">;
 
 /** What is unpacked of any answer, and of one of so many bytes: it is read where all other calls wait for it. */
 const freeBytes = 4_194_304;

@@ -1,4 +1,5 @@
-import { object, parseJson, text } from "../dialects/json.ts";
+import { object, text } from "../dialects/json.ts";
+import { parseJson } from "../lib/parse-json.ts";
 
 /** The models that work in a session. */
 export type SessionModels = {

@@ -126,6 +126,6 @@ test("of a text that holds too much to be parsed the beginning and the end are t
   const many = JSON.stringify({ model: "m", data: Array.from({ length: 600_000 }, () => 1), usage });
   const salvaged = salvageJson(many);
   expect(salvaged).toMatchObject({ model: "m", usage });
-  expect((salvaged?.["data"] as unknown[]).length).toBeLessThan(600_000);
+  expect(salvaged?.["data"]).not.toHaveLength(600_000);
   expect(salvageJson(`{"model":"m","messages":${"[".repeat(1_000_000)}`)).toMatchObject({ model: "m" });
 });

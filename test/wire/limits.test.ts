@@ -276,9 +276,9 @@ test("a consumer that stops in the middle of its upload says nothing of the prov
 }, 60_000);
 
 test("JSON in chunks that is small enough to be held is bounded by MAX_BODY_BYTES too", async () => {
-  await using wire = await openWire({ env: { MAX_BODY_BYTES: "100000" } });
+  await using small = await openWire({ env: { MAX_BODY_BYTES: "100000" } });
   const chunks = Array.from({ length: 11 }, () => new Uint8Array(10_000));
-  const running = wire.open({ method: "POST", target: "/v1/chat/completions", headers: [json], chunks }, never);
+  const running = small.open({ method: "POST", target: "/v1/chat/completions", headers: [json], chunks }, never);
   expect(codeOf(await running.answer)).toBe("413 body_too_large");
   expect(running.seen.length).toBe(0);
 });
