@@ -3,7 +3,7 @@ import { isEventStream } from "../dialects/body-form.ts";
 import { readCacheControl } from "../cache/cache-control.ts";
 import type { CacheEntry, HeaderValues } from "../cache/cache.ts";
 import { readVariant } from "../cache/vary.ts";
-import { decode } from "../lib/decode.ts";
+import { decodeWhole } from "../lib/decode.ts";
 import type { Call } from "./call.ts";
 import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
@@ -60,14 +60,14 @@ export function isStreamed({ route }: Call, { headers }: Answer): boolean {
 /** Whether what a model said is whole, by its dialect's own means, and no error. What can't be unpacked for this isn't kept. */
 export function isSound({ route, method }: Judging, { headers, body }: Judged): boolean {
   const type = headers["content-type"];
-  const plain = decode(body, headers["content-encoding"] ?? "", freeBytes + body.length * maxRatio);
-  if (!plain?.whole) return false;
+  const plain = decodeWhole(body, headers["content-encoding"] ?? "", freeBytes + body.length * maxRatio);
+  if (!plain) return false;
   const reader = openAnswer(
     route.dialect,
     { method, path: route.path },
     type === undefined ? {} : { contentType: type },
   );
-  reader.push(plain.bytes);
+  reader.push(plain);
   const { complete, error } = reader.end();
   return complete !== false && error === undefined;
 }
