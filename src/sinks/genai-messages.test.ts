@@ -137,3 +137,11 @@ test("each choice is a message with why it ended, or that it didn't", () => {
     },
   ]);
 });
+
+test("arguments that are nested too deeply to be written stay a text", () => {
+  const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+  const messages = [{ role: "assistant", tool_calls: [{ id: "c", function: { name: "f", arguments: deep } }] }];
+  expect(genAiInput({ messages }).messages).toEqual([
+    { role: "assistant", parts: [{ type: "tool_call", id: "c", name: "f", arguments: deep }] },
+  ]);
+});

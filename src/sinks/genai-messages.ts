@@ -1,4 +1,5 @@
 import type { Choice, Output } from "../domain/output.ts";
+import { parseJson } from "../lib/parse-json.ts";
 import { isMembers } from "./members.ts";
 
 /** A message as the GenAI conventions write it, whatever dialect it came in. */
@@ -113,11 +114,8 @@ function toolCall(id: unknown, name: unknown, given: unknown): object {
 
 /** OpenAI writes arguments as the text of an object, which a model may have written wrongly. */
 function parseArguments(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const value = parseJson(text);
+  return value === undefined ? text : value;
 }
 
 function toolResponse(id: unknown, response: unknown): object {
