@@ -211,7 +211,7 @@ test("levels are known in any case, and silly is trace", () => {
 test("an upstream at this machine's own address is refused where the gateway listens on every one", () => {
   const itself = { HOST: "0.0.0.0", PORT: "3000", UPSTREAM_BASE_URL: "http://192.0.2.2:3000" };
   expect(faultsOf({ env: itself, machine: ["192.0.2.2"] })).toEqual([
-    'UPSTREAM_BASE_URL must be the provider\'s own URL, not "http://192.0.2.2:3000", where this gateway itself listens (0.0.0.0:3000)',
+    'UPSTREAM_BASE_URL must be the provider\'s own URL, not "http://192.0.2.2:3000", where this gateway itself listens (0.0.0.0:3000); if you set it for a client of the gateway, unset it in this shell',
   ]);
   expect(faultsOf({ env: itself, machine: ["192.0.2.3"] })).toEqual([]);
 });

@@ -64,13 +64,16 @@ export function receive(ledger: Ledger, count: number, sink?: string): Ledger {
 /** Counts what still waits for sinks that are not in use as such, once: nothing that is appended later waits for them. */
 export function leaveBehind(ledger: Ledger, segments: readonly Segment[]): Ledger {
   const last = ledger.nextSeq - 1;
+  const dead: DeadRecord[] = [];
   const books = changeBooks(ledger, (book) => {
     if (book.inUse || book.cursor >= last) return book;
     const own = segments.filter((segment) => isFor(segment, book.sink));
     const waiting = own.reduce((sum, segment) => sum + countBetween(segment, book.cursor), 0);
-    return drop({ ...book, cursor: last }, "not_configured", waiting);
+    const settled = settleRefused(book, 0, last, dead);
+    const refused = book.refused.size - settled.refused.size;
+    return drop({ ...settled, cursor: last }, "not_configured", waiting - refused);
   });
-  return { ...ledger, books };
+  return { ...ledger, books, deadRecords: [...ledger.deadRecords, ...dead] };
 }
 
 /** Counts records that could not be appended, for every sink in use. */

@@ -68,7 +68,7 @@ test("no token at all, or a configuration with faults in its place, is a mistake
   expect(await faultOf(find({}, {}, "DATA_DIR=/nowhere"))).toMatchObject({
     code: 2,
     message: expect.stringMatching(
-      /^There is no management token: set MANAGEMENT_TOKEN.* \/nowhere\/management-token can't be read \(ENOENT\)$/,
+      /^There is no management token: set MANAGEMENT_TOKEN.* \/nowhere\/management-token can't be read \(ENOENT\)\. Start the gateway once in this directory: it makes it$/,
     ),
   });
   expect(await faultOf(find({}, {}, "HOST=?"))).toMatchObject({
