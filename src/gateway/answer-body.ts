@@ -20,6 +20,9 @@ export type WholeBodies = {
  */
 export const smallBodies: WholeBodies = { declared: 65_536, json: 0 };
 
+/** Errors that may quote a key: it can be looked for in one piece alone. */
+export const errorBodies: WholeBodies = { declared: 65_536, json: 65_536 };
+
 /** None is taken whole. */
 export const noBodies: WholeBodies = { declared: -1, json: 0 };
 

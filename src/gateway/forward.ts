@@ -1,6 +1,13 @@
 import { isEventStream } from "../dialects/body-form.ts";
 import { Refusal } from "../domain/refusal.ts";
-import { type AnswerBody, noBodies, readAnswerBody, waitForFirst, type WholeBodies } from "./answer-body.ts";
+import {
+  type AnswerBody,
+  errorBodies,
+  noBodies,
+  readAnswerBody,
+  waitForFirst,
+  type WholeBodies,
+} from "./answer-body.ts";
 import type { Clock } from "./arrival.ts";
 import { type Call, ConsumerLeft } from "./call.ts";
 import { watchConnect } from "./connect-watch.ts";
@@ -66,7 +73,7 @@ export function createForward(parts: ForwardParts): Forward {
       const { status, headers } = response;
       reachability.answered(origin, status);
       if (status < 200 || status > 599) throw createStatusRefusal(status);
-      const reading = readAnswerBody(call.method, response, isFiltered(call, headers) ? noBodies : wholeBodies);
+      const reading = readAnswerBody(call.method, response, chooseWhole(call, response));
       const body = reading instanceof Promise ? await reading : reading;
       const headAt = clock.elapsed();
       if (body.kind !== "stream") return { status, headers, body, sentAt, headAt };
@@ -82,6 +89,11 @@ export function createForward(parts: ForwardParts): Forward {
       watched.forget();
     }
   };
+
+  function chooseWhole(call: Call, { status, headers }: Response): WholeBodies {
+    if (isFiltered(call, headers)) return noBodies;
+    return status >= 400 && call.grant.key !== undefined ? errorBodies : wholeBodies;
+  }
 
   /** Sees to everything that may end a call before its answer goes down. */
   function watch(call: Call, sentAt: number, end: (why: CallEnd) => void): Watching {

@@ -11,12 +11,21 @@ const maxDecodedBytes = 262_144;
 
 /** Masks secrets in what was kept, since some providers quote the key that they refuse; the bytes themselves, which may be going down, stay. */
 export function maskAnswer(answer: KeptAnswer, values: readonly string[]): KeptAnswer {
-  const secrets = values.filter(({ length }) => length >= shortestSecret);
+  const secrets = values.filter(isSecret);
   const { kept, encoding } = answer;
   if (secrets.length === 0 || kept.head.length === 0) return answer;
   if (encoding !== undefined) return maskEncoded(answer, encoding, secrets);
   const { head, tail } = kept;
   return { encoding, kept: { ...kept, head: mask(head, secrets), ...(tail && { tail: mask(tail, secrets) }) } };
+}
+
+/** A body that goes down without a key that isn't its reader's: the same bytes where it doesn't hold it. */
+export function maskKey(bytes: Uint8Array, key: string): Uint8Array {
+  return isSecret(key) ? mask(bytes, [key]) : bytes;
+}
+
+function isSecret({ length }: string): boolean {
+  return length >= shortestSecret;
 }
 
 /** Where it holds a secret it is kept decoded; nothing behind a gap could be. */

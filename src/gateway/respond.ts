@@ -8,6 +8,7 @@ import { decodeReader } from "./decode-reader.ts";
 import type { Answer } from "./forward.ts";
 import { readDownstreamHeaders } from "./headers.ts";
 import { createKept, keepWhole, keptNothing } from "./kept.ts";
+import { maskKey } from "./mask-answer.ts";
 import type { Recorder } from "./recorder.ts";
 import { createTap, type TapEnd } from "./tap.ts";
 import type { Ticket } from "./ticket.ts";
@@ -54,13 +55,11 @@ export function createRespond(parts: RespondParts): Respond {
         return whenDurable(durable, new Response(null, { status, headers }));
       }
       case "whole": {
-        if (!answer.cache) addUsageHeaders(headers, call, answer, body.bytes);
-        const kept = keepWhole(body.bytes, bytesToKeep(call));
+        const bytes = withoutKey(call, answer, body.bytes);
+        if (!answer.cache) addUsageHeaders(headers, call, answer, bytes);
+        const kept = keepWhole(bytes, bytesToKeep(call));
         const durable = recorder.ended(call, answer, { end: endOf(call), kept, firstByteAt: answer.headAt });
-        return whenDurable(
-          durable,
-          new Response(isEmptied ? null : createBody(body.bytes, headers), { status, headers }),
-        );
+        return whenDurable(durable, new Response(isEmptied ? null : createBody(bytes, headers), { status, headers }));
       }
       case "stream": {
         const decoded =
@@ -131,6 +130,11 @@ export function createRespond(parts: RespondParts): Respond {
       },
     });
   }
+}
+
+/** Some providers quote the key that they refuse: one that was put in is not its consumer's to know. */
+function withoutKey({ grant: { key } }: Call, { status }: Answer, bytes: Uint8Array): Uint8Array {
+  return status >= 400 && key !== undefined ? maskKey(bytes, key) : bytes;
 }
 
 /** The runtime would say a length of 0 of a body whose length nobody has told. */
