@@ -48,9 +48,9 @@ export function readBodyParameters(
   const bytes = unpack(packed, headers["content-encoding"], maxBytes);
   if (bytes === undefined) return "unreadable";
   // A provider that doesn't unpack a form may find another one in what it is packed in.
-  if (isForm.test(type) && bytes !== packed) return "unreadable";
+  if (formType.test(type) && bytes !== packed) return "unreadable";
   if (/^\s*multipart\//i.test(type)) return readFormParameters(type, bytes);
-  const inPairs = isForm.test(type) ? readPairs(bytes) : [];
+  const inPairs = formType.test(type) ? readPairs(bytes) : [];
   if (typeof inPairs === "string") return inPairs;
   // Some servers read JSON whatever its type says.
   if (isJson(type) || looksLikeJson(bytes)) {
@@ -60,7 +60,8 @@ export function readBodyParameters(
   return isKnown.test(type) ? inPairs : "unreadable";
 }
 
-const isForm = /^\s*(?:multipart\/|application\/x-www-form-urlencoded\b)/i;
+/** Types of forms, with files and without. */
+const formType = /^\s*(?:multipart\/|application\/x-www-form-urlencoded\b)/i;
 
 /** Whether what says how a body is to be read doesn't go up with it. */
 function losesItsType({ connection }: HeaderValues): boolean {
