@@ -1,4 +1,5 @@
 import type { KeptBytes } from "../domain/capture.ts";
+import { findBytes } from "../lib/bytes.ts";
 import { decode } from "../lib/decode.ts";
 
 /** What was kept of an answer, and the encoding that its bytes are in. */
@@ -50,14 +51,10 @@ function mask(bytes: Uint8Array, secrets: readonly string[]): Uint8Array {
   let masked = bytes;
   for (const secret of secrets) {
     const found = Buffer.from(secret);
-    let at = indexOf(masked, found, 0);
+    let at = findBytes(masked, found);
     // The bytes may be those that go down.
     if (at !== -1 && masked === bytes) masked = bytes.slice();
-    for (; at !== -1; at = indexOf(masked, found, at + found.length)) masked.fill(0x2a, at, at + found.length);
+    for (; at !== -1; at = findBytes(masked, found, at + found.length)) masked.fill(0x2a, at, at + found.length);
   }
   return masked;
-}
-
-function indexOf(bytes: Uint8Array, found: Uint8Array, from: number): number {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(found, from);
 }

@@ -1,3 +1,5 @@
+import { decodeBytes, findBytes } from "../lib/bytes.ts";
+
 /** Takes the one event out of a chat stream that only exists because Weir asked for it; every other byte passes, as early as it can. */
 export type UsageFilter = {
   /** What of these bytes, and of those held before, goes on; empty where all of it has to wait for more. */
@@ -11,24 +13,24 @@ const carriageReturn = 0x0d;
 const colon = 0x3a;
 const choices = Buffer.from('"choices"');
 const usage = Buffer.from('"usage"');
-const nothing = Buffer.alloc(0);
+const nothing: Uint8Array = new Uint8Array();
 
 /** An event that is longer than this is no usage event, so it doesn't wait for its end. Bytes. */
 const longestHeld = 65_536;
 
 /** Creates the filter of one stream. */
 export function createUsageFilter(): UsageFilter {
-  let held: Buffer = nothing;
+  let held = nothing;
   // The last bytes of an event that is passing already: its blank line may come in two parts.
-  let passed: Buffer | undefined;
+  let passed: Uint8Array | undefined;
   // The last event ended with a carriage return: a line feed right after it shares the fate of that event.
   let lineFeedAfter: "kept" | "dropped" | undefined;
 
   return {
     push(chunk) {
       if (chunk.length === 0) return nothing;
-      let bytes: Buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      const kept: Buffer[] = [];
+      let bytes = chunk;
+      const kept: Uint8Array[] = [];
       if (lineFeedAfter && bytes[0] === lineFeed) {
         if (lineFeedAfter === "kept") kept.push(bytes.subarray(0, 1));
         bytes = bytes.subarray(1);
@@ -72,7 +74,7 @@ export function createUsageFilter(): UsageFilter {
 }
 
 /** The place after the whole comments and blank lines that stand here: an event begins after them. */
-function endOfComments(bytes: Buffer, from: number): number {
+function endOfComments(bytes: Uint8Array, from: number): number {
   let at = from;
   while (bytes[at] === colon || bytes[at] === lineFeed || bytes[at] === carriageReturn) {
     const end = endOfLine(bytes, at);
@@ -83,7 +85,7 @@ function endOfComments(bytes: Buffer, from: number): number {
 }
 
 /** The place after the blank line that ends an event; lines end by LF, CR or CRLF (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream). */
-function endOfEvent(bytes: Buffer, from: number): number | undefined {
+function endOfEvent(bytes: Uint8Array, from: number): number | undefined {
   let at = from;
   for (;;) {
     const end = endOfLine(bytes, at);
@@ -95,7 +97,7 @@ function endOfEvent(bytes: Buffer, from: number): number | undefined {
   }
 }
 
-function endOfLine(bytes: Buffer, from: number): number | undefined {
+function endOfLine(bytes: Uint8Array, from: number): number | undefined {
   const feed = bytes.indexOf(lineFeed, from);
   const limit = feed === -1 ? bytes.length : feed;
   const carriage = bytes.subarray(from, limit).indexOf(carriageReturn);
@@ -105,22 +107,21 @@ function endOfLine(bytes: Buffer, from: number): number | undefined {
 }
 
 /** Whether the first `choices` in here holds one, which a usage event's doesn't. */
-function hasChoice(bytes: Buffer): boolean {
+function hasChoice(bytes: Uint8Array): boolean {
   const inside = firstInChoices(bytes);
   return inside !== undefined && inside !== "]";
 }
 
-function firstInChoices(bytes: Buffer): string | undefined {
-  const at = bytes.indexOf(choices);
+function firstInChoices(bytes: Uint8Array): string | undefined {
+  const at = findBytes(bytes, choices);
   if (at === -1) return undefined;
-  const after = bytes.toString("latin1", at + choices.length, at + choices.length + 64);
+  const after = decodeBytes(bytes, "latin1", at + choices.length, at + choices.length + 64);
   return /^\s*:\s*\[\s*([^\s])/.exec(after)?.[1];
 }
 
-function isUsageEvent(event: Buffer): boolean {
-  if (event.length > longestHeld || firstInChoices(event) !== "]" || !event.includes(usage)) return false;
-  const data = event
-    .toString("utf8")
+function isUsageEvent(event: Uint8Array): boolean {
+  if (event.length > longestHeld || firstInChoices(event) !== "]" || findBytes(event, usage) === -1) return false;
+  const data = decodeBytes(event, "utf8")
     .split(/\r\n|\r|\n/)
     .filter((line) => line.startsWith("data:"))
     .map((line) => line.slice(5))

@@ -1,3 +1,4 @@
+import { decodeBytes, findBytes } from "../lib/bytes.ts";
 import { findMember, type Member, scanObject, skipSpace } from "../lib/json-scan.ts";
 
 /**
@@ -5,8 +6,7 @@ import { findMember, type Member, scanObject, skipSpace } from "../lib/json-scan
  * no other byte changed, or `undefined` where nothing has to be (or can be) changed.
  * https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options
  */
-export function spliceUsage(body: Uint8Array): Uint8Array | undefined {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+export function spliceUsage(bytes: Uint8Array): Uint8Array | undefined {
   if (!mayStream(bytes)) return undefined;
   const members = scanObject(bytes);
   if (!members || !isTrue(bytes, findMember(members, "stream"))) return undefined;
@@ -22,30 +22,31 @@ export function spliceUsage(body: Uint8Array): Uint8Array | undefined {
 }
 
 const name = Buffer.from('"stream"');
+const escape = Buffer.from("\\u00");
 const colon = 0x3a;
 const letterT = 0x74;
 
 /** Most bodies ask for no stream, and a native search tells so at once; a name with an escape in it is the same name. */
-function mayStream(bytes: Buffer): boolean {
-  for (let at = bytes.indexOf(name); at !== -1; at = bytes.indexOf(name, at + name.length)) {
+function mayStream(bytes: Uint8Array): boolean {
+  for (let at = findBytes(bytes, name); at !== -1; at = findBytes(bytes, name, at + name.length)) {
     const after = skipSpace(bytes, at + name.length);
     if (bytes[after] === colon && bytes[skipSpace(bytes, after + 1)] === letterT) return true;
   }
-  return bytes.includes("\\u00");
+  return findBytes(bytes, escape) !== -1;
 }
 
-function isTrue(bytes: Buffer, member: Member | undefined): boolean {
+function isTrue(bytes: Uint8Array, member: Member | undefined): boolean {
   return member !== undefined && textOf(bytes, member) === "true";
 }
 
-function textOf(bytes: Buffer, { start, end }: Member): string {
-  return end - start > 5 ? "" : bytes.toString("latin1", start, end);
+function textOf(bytes: Uint8Array, { start, end }: Member): string {
+  return end - start > 5 ? "" : decodeBytes(bytes, "latin1", start, end);
 }
 
-function insert(bytes: Buffer, at: number, text: string): Uint8Array {
+function insert(bytes: Uint8Array, at: number, text: string): Uint8Array {
   return Buffer.concat([bytes.subarray(0, at), Buffer.from(text), bytes.subarray(at)]);
 }
 
-function replace(bytes: Buffer, { start, end }: Member, text: string): Uint8Array {
+function replace(bytes: Uint8Array, { start, end }: Member, text: string): Uint8Array {
   return Buffer.concat([bytes.subarray(0, start), Buffer.from(text), bytes.subarray(end)]);
 }

@@ -1,3 +1,5 @@
+import { decodeBytes } from "./bytes.ts";
+
 /** One member of an object in a JSON text, as places in its bytes; ends are exclusive, the key's quotes are outside. */
 export type Member = {
   readonly key: string;
@@ -21,7 +23,7 @@ const comma = 0x2c;
  * what `JSON.parse` would find at that level, duplicates included. `undefined` where it isn't one whole object.
  * Values are skipped by their brackets, so a text that `JSON.parse` refuses may still be scanned.
  */
-export function scanObject(bytes: Buffer, from = 0): readonly Member[] | undefined {
+export function scanObject(bytes: Uint8Array, from = 0): readonly Member[] | undefined {
   let at = skipSpace(bytes, from === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : from);
   if (bytes[at] !== openBrace) return undefined;
   at = skipSpace(bytes, at + 1);
@@ -52,7 +54,7 @@ export function findMember(members: readonly Member[], key: string): Member | un
 }
 
 /** Where the white space that begins at `from` ends. */
-export function skipSpace(bytes: Buffer, from: number): number {
+export function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from;
   for (;;) {
     const byte = bytes[at];
@@ -65,7 +67,7 @@ export function skipSpace(bytes: Buffer, from: number): number {
 const nearby = 32;
 
 /** Where the string that begins at `from` ends. Most of a prompt is long ones, and most of what is meant to cost is short ones. */
-export function endOfString(bytes: Buffer, from: number): number | undefined {
+export function endOfString(bytes: Uint8Array, from: number): number | undefined {
   if (bytes[from] !== quote) return undefined;
   let at = from + 1;
   for (;;) {
@@ -84,7 +86,7 @@ export function endOfString(bytes: Buffer, from: number): number | undefined {
   }
 }
 
-function endOfValue(bytes: Buffer, from: number): number | undefined {
+function endOfValue(bytes: Uint8Array, from: number): number | undefined {
   const first = bytes[from];
   if (first === quote) return endOfString(bytes, from);
   if (first === openBrace || first === openBracket) return endOfBrackets(bytes, from);
@@ -93,7 +95,7 @@ function endOfValue(bytes: Buffer, from: number): number | undefined {
   return at === from ? undefined : at;
 }
 
-function endOfBrackets(bytes: Buffer, from: number): number | undefined {
+function endOfBrackets(bytes: Uint8Array, from: number): number | undefined {
   let depth = 0;
   let at = from;
   while (at < bytes.length) {
@@ -118,8 +120,8 @@ function isScalar(byte: number | undefined): boolean {
 }
 
 /** What the string from `at` to `end` says: one with escapes (`"\u006dodel"`) means the same text. `undefined` where it is no JSON. */
-export function readString(bytes: Buffer, at: number, end: number): string | undefined {
-  const text = bytes.toString("utf8", at + 1, end - 1);
+export function readString(bytes: Uint8Array, at: number, end: number): string | undefined {
+  const text = decodeBytes(bytes, "utf8", at + 1, end - 1);
   if (!text.includes("\\")) return text;
   try {
     return String(JSON.parse(`"${text}"`));

@@ -3,7 +3,7 @@ import { codeHalf, countCharacters } from "./json-string.ts";
 
 /** What strings are counted with: they are looked at in the order in which they stand. */
 export type StringScan = {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   /** Whether all bytes are ASCII: those of a string without a backslash are its characters. */
   readonly ascii: boolean;
   /** Where the next backslash stands, seen from the last string that was asked about. */
@@ -19,7 +19,7 @@ const backslash = 0x5c;
 const shortString = 24;
 
 /** Where the string ends that begins at `from`. Most are short: a loop finds their end before a native search has begun. */
-export function findStringEnd(bytes: Buffer, from: number): number | undefined {
+export function findStringEnd(bytes: Uint8Array, from: number): number | undefined {
   for (let at = from + 1; at < from + shortString; at += 1) {
     const byte = bytes[at];
     if (byte === quote) return at + 1;

@@ -1,3 +1,5 @@
+import { decodeBytes } from "../lib/bytes.ts";
+
 /** Where something stands in bytes; the end is exclusive. */
 export type Span = { readonly start: number; readonly end: number };
 
@@ -5,8 +7,8 @@ const backslash = 0x5c;
 const letterU = 0x75;
 
 /** What a JSON string says, the place of which is given without its quotes; `undefined` where it is empty, or no JSON. */
-export function readText(bytes: Buffer, { start, end }: Span): string | undefined {
-  const text = bytes.toString("utf8", start, end);
+export function readText(bytes: Uint8Array, { start, end }: Span): string | undefined {
+  const text = decodeBytes(bytes, "utf8", start, end);
   if (text === "") return undefined;
   if (!text.includes("\\")) return text;
   try {
@@ -17,7 +19,7 @@ export function readText(bytes: Buffer, { start, end }: Span): string | undefine
 }
 
 /** The code points of a JSON string, the place of which is given without its quotes: an escape is one, and so is a pair of surrogates. */
-export function countCharacters(bytes: Buffer, { start, end }: Span): number {
+export function countCharacters(bytes: Uint8Array, { start, end }: Span): number {
   let characters = 0;
   let at = start;
   /** Where a low surrogate would belong to the high one before it. */
@@ -39,7 +41,7 @@ export function countCharacters(bytes: Buffer, { start, end }: Span): number {
 }
 
 /** What an escape that begins at `at` with four digits stands for: half of a pair of surrogates, or a character; `undefined` for all others. */
-export function codeHalf(bytes: Buffer, at: number): "high" | "low" | "whole" | undefined {
+export function codeHalf(bytes: Uint8Array, at: number): "high" | "low" | "whole" | undefined {
   const code = readCode(bytes, at);
   if (code === undefined) return undefined;
   if (code < 0xd800 || code > 0xdfff) return "whole";
@@ -50,7 +52,7 @@ export function codeHalf(bytes: Buffer, at: number): "high" | "low" | "whole" | 
 const longestWord = 32;
 
 /** The bytes of a string with escapes, where all of them stand for letters of ASCII; `undefined` for others and long ones. */
-export function unescapeWord(bytes: Buffer, { start, end }: Span): Uint8Array | undefined {
+export function unescapeWord(bytes: Uint8Array, { start, end }: Span): Uint8Array | undefined {
   if (end - start > longestWord * "\\u0000".length) return undefined;
   const word = new Uint8Array(longestWord);
   let length = 0;
@@ -65,7 +67,7 @@ export function unescapeWord(bytes: Buffer, { start, end }: Span): Uint8Array | 
 }
 
 /** What `\u006d` stands for; the shorter escapes are no letters. */
-function readCode(bytes: Buffer, at: number): number | undefined {
+function readCode(bytes: Uint8Array, at: number): number | undefined {
   if (bytes[at + 1] !== letterU) return undefined;
   let code = 0;
   for (let digit = at + 2; digit < at + 6; digit += 1) code = code * 16 + hexOf(bytes[digit] ?? 0);

@@ -1,3 +1,4 @@
+import { decodeBytes } from "../lib/bytes.ts";
 import { countCharacters, readText, type Span } from "./json-string.ts";
 import { countMediaTokens, type Family, type Media } from "./media-tokens.ts";
 import { readRequestTree, type RequestNode, type RequestTree } from "./request-tree.ts";
@@ -33,8 +34,8 @@ export function readRequestNote(
   path: string,
   maxSampleBytes: number,
 ): RequestNote {
+  const body = bytes ?? nothing;
   const family = familyOf(dialect);
-  const body = bytes === undefined ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const counts = body.length <= maxSampleBytes;
   const tree = readRequestTree(body, counts);
   const note: GrowingNote = {};
@@ -48,7 +49,7 @@ export function readRequestNote(
   return note;
 }
 
-const nothing = Buffer.alloc(0);
+const nothing = new Uint8Array();
 
 /** Dialects are named after their vendor; what nobody knows is mostly made after OpenAI's. */
 export function familyOf(dialect: string): Family {
@@ -60,7 +61,11 @@ export function familyOf(dialect: string): Family {
 type Place = { readonly family: Family; readonly dialect: string; readonly path: string };
 
 /** Gemini's model is in the path, and so is Azure's deployment. */
-function readModel({ family, dialect, path }: Place, body: Buffer, root: RequestNode | undefined): string | undefined {
+function readModel(
+  { family, dialect, path }: Place,
+  body: Uint8Array,
+  root: RequestNode | undefined,
+): string | undefined {
   const said = readName(body, root, "model");
   switch (family) {
     case "anthropic":
@@ -97,7 +102,7 @@ function decode(name: string | undefined): string | undefined {
   }
 }
 
-function addUser(note: GrowingNote, family: Family, body: Buffer, root: RequestNode): void {
+function addUser(note: GrowingNote, family: Family, body: Uint8Array, root: RequestNode): void {
   const user =
     family === "openai"
       ? (readName(body, root, "user") ?? readName(body, root, "safety_identifier"))
@@ -117,7 +122,7 @@ const outputMembers = {
   },
 } as const;
 
-function addOutput(note: GrowingNote, family: Family, body: Buffer, root: RequestNode): void {
+function addOutput(note: GrowingNote, family: Family, body: Uint8Array, root: RequestNode): void {
   const { most, choices } = outputMembers[family];
   const places = family === "gemini" ? [find(root, "generationConfig"), find(root, "generation_config")] : [root];
   const maxOutput = findLargest(body, places, most);
@@ -127,7 +132,7 @@ function addOutput(note: GrowingNote, family: Family, body: Buffer, root: Reques
 }
 
 function findLargest(
-  body: Buffer,
+  body: Uint8Array,
   places: readonly (RequestNode | undefined)[],
   names: readonly string[],
 ): number | undefined {
@@ -143,7 +148,13 @@ function findLargest(
 
 type Tally = { characters: number; tokens: number; mediaBytes: number };
 
-function addInput(note: GrowingNote, family: Family, body: Buffer, { root, full }: RequestTree, counts: boolean): void {
+function addInput(
+  note: GrowingNote,
+  family: Family,
+  body: Uint8Array,
+  { root, full }: RequestTree,
+  counts: boolean,
+): void {
   const tally: Tally = { characters: 0, tokens: 0, mediaBytes: 0 };
   let hasContents = false;
   for (const child of root.children) {
@@ -157,7 +168,7 @@ function addInput(note: GrowingNote, family: Family, body: Buffer, { root, full 
   if (tally.mediaBytes > 0) note.mediaBytes = tally.mediaBytes;
 }
 
-function addContent(tally: Tally, family: Family, body: Buffer, node: RequestNode): void {
+function addContent(tally: Tally, family: Family, body: Uint8Array, node: RequestNode): void {
   tally.characters += node.characters;
   if (node.name === "input" || node.name === "prompt") tally.tokens += node.numbers;
   let hasValues = false;
@@ -169,7 +180,7 @@ function addContent(tally: Tally, family: Family, body: Buffer, node: RequestNod
   if (hasValues) addMedia(tally, family, body, node);
 }
 
-function addMedia(tally: Tally, family: Family, body: Buffer, node: RequestNode): void {
+function addMedia(tally: Tally, family: Family, body: Uint8Array, node: RequestNode): void {
   if (node.name === "source") tally.characters += countPlainData(body, node);
   const media = readMedia(body, node);
   if (media === undefined) return;
@@ -192,7 +203,7 @@ const mediaTypes = createWordTable<Media["kind"]>([
   ["document", "document"],
 ]);
 
-function readMedia(body: Buffer, node: RequestNode): Media | undefined {
+function readMedia(body: Uint8Array, node: RequestNode): Media | undefined {
   const type = stringOf(body, find(node, "type"));
   const kind = type ? mediaTypes.find(body, type.start, type.end)?.meaning : readInlineKind(body, node);
   if (kind === undefined || (kind === "document" && holdsText(body, find(node, "source")))) return undefined;
@@ -201,28 +212,30 @@ function readMedia(body: Buffer, node: RequestNode): Media | undefined {
 }
 
 /** Gemini's parts have a media type instead. */
-function readInlineKind(body: Buffer, node: RequestNode): Media["kind"] | undefined {
+function readInlineKind(body: Uint8Array, node: RequestNode): Media["kind"] | undefined {
   const blob =
     find(node, "inlineData") ?? find(node, "inline_data") ?? find(node, "fileData") ?? find(node, "file_data");
   if (blob === undefined) return undefined;
   const type = stringOf(body, find(blob, "mimeType") ?? find(blob, "mime_type"));
-  const [vendor] = type ? body.toString("latin1", type.start, Math.min(type.end, type.start + 6)).split("/", 1) : [];
+  const [vendor] = type
+    ? decodeBytes(body, "latin1", type.start, Math.min(type.end, type.start + 6)).split("/", 1)
+    : [];
   return vendor === "image" || vendor === "audio" || vendor === "video" ? vendor : "document";
 }
 
 /** Anthropic's documents may be plain text, or contents of their own. */
-function holdsText(body: Buffer, source: RequestNode | undefined): boolean {
+function holdsText(body: Uint8Array, source: RequestNode | undefined): boolean {
   const type = find(source, "type");
   return says(body, type, "text") || says(body, type, "content");
 }
 
-function countPlainData(body: Buffer, source: RequestNode): number {
+function countPlainData(body: Uint8Array, source: RequestNode): number {
   const data = says(body, find(source, "type"), "text") ? stringOf(body, find(source, "data")) : undefined;
   return data ? countCharacters(body, data) : 0;
 }
 
 /** Strings of an object of media, and of what it holds, that are base64 or say where it lies. */
-function countMediaBytes(body: Buffer, node: RequestNode): number {
+function countMediaBytes(body: Uint8Array, node: RequestNode): number {
   let bytes = 0;
   for (const child of node.children) {
     const text = stringOf(body, child);
@@ -246,26 +259,26 @@ function find(node: RequestNode | undefined, name: string): RequestNode | undefi
 const longestName = 1_024;
 
 /** The text of a string member that says something. */
-function readName(body: Buffer, node: RequestNode | undefined, name: string): string | undefined {
+function readName(body: Uint8Array, node: RequestNode | undefined, name: string): string | undefined {
   const place = stringOf(body, find(node, name));
   return place && place.end - place.start <= longestName ? readText(body, place) : undefined;
 }
 
 /** A number that can be counted with. */
-function readNumber(body: Buffer, node: RequestNode | undefined): number | undefined {
+function readNumber(body: Uint8Array, node: RequestNode | undefined): number | undefined {
   const first = node && body[node.start];
   if (node === undefined || first === undefined || first < 0x30 || first > 0x39) return undefined;
-  const figure = Number(body.toString("latin1", node.start, node.end));
+  const figure = Number(decodeBytes(body, "latin1", node.start, node.end));
   return Number.isFinite(figure) ? figure : undefined;
 }
 
-function says(body: Buffer, node: RequestNode | undefined, word: string): boolean {
+function says(body: Uint8Array, node: RequestNode | undefined, word: string): boolean {
   const place = stringOf(body, node);
   if (place === undefined || place.end - place.start !== word.length) return false;
-  return body.toString("latin1", place.start, place.end) === word;
+  return decodeBytes(body, "latin1", place.start, place.end) === word;
 }
 
 /** Where the text of a string stands; `undefined` for what is none. */
-function stringOf(body: Buffer, node: RequestNode | undefined): Span | undefined {
+function stringOf(body: Uint8Array, node: RequestNode | undefined): Span | undefined {
   return node && body[node.start] === 0x22 ? { start: node.start + 1, end: node.end - 1 } : undefined;
 }

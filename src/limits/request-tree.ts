@@ -61,7 +61,7 @@ const maxNodes = 20_000;
  * Reads a JSON object in one pass, in linear time, with a bounded depth and size; `undefined` where the bytes aren't one whole object.
  * Of equal keys the last one counts, as in every common parser; in what is text as it stands (a tool's arguments) all do.
  */
-export function readRequestTree(bytes: Buffer, counts: boolean): RequestTree | undefined {
+export function readRequestTree(bytes: Uint8Array, counts: boolean): RequestTree | undefined {
   const scan: Scan = {
     bytes,
     counts,
