@@ -68,7 +68,12 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
       // Nobody knows what it costs, but with nothing left it costs too much.
       const need = estimate === undefined ? 1 : reserved;
       const now = clock.elapsed();
-      for (const account of accounts) if (!hasRoom(account, need, now)) return takeLater(accounts, { need, reserved });
+      let free = true;
+      for (const account of accounts) {
+        account.usedAt = now;
+        free &&= hasRoom(account, need, now);
+      }
+      if (!free) return takeLater(accounts, { need, reserved });
       const holds: Hold[] = [];
       for (const account of accounts) holds.push(enter(account, reserved));
       return new Spending(holds, reserved, clock.elapsed);
@@ -81,8 +86,6 @@ export function createBudgets({ userBudgets, onFailure, ...parts }: BudgetsParts
     if (project) open(accounts, "project", project.id, project.budgets);
     if (token) open(accounts, "token", token.id, token.budgets);
     if (user !== undefined) open(accounts, "user", user, userBudgets(user));
-    const usedAt = clock.elapsed();
-    for (const account of accounts) account.usedAt = usedAt;
     return accounts;
   }
 

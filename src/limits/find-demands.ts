@@ -33,17 +33,19 @@ export function createFindDemands({ base, global, perAddress, overrides }: Limit
   /** Most figures are one token's or one project's: what was demanded last is demanded again with the next call. */
   const lastDemands = new WeakMap<LimitFigures, { readonly value: string; readonly demand: Demand }>();
   const mergeFigures = createMergeFigures();
+  const globalBounded = boundsAnything(global) || overrides.global !== undefined;
   const addressesBounded = boundsAnything(perAddress) || overrides.address !== undefined;
 
   return (subject) => {
     const demands: Demand[] = [];
     const { provider, model, projectId, tokenId, user, keyHash } = subject;
-    add(demands, "global", "", global);
+    if (globalBounded) add(demands, "global", "", global);
     if (addressesBounded) add(demands, "address", subject.address(), perAddress);
-    add(demands, "provider", provider, undefined);
-    if (model !== undefined) add(demands, "model", model, undefined);
+    // What no figure is said of isn't looked up for each call.
+    if (overrides.provider) add(demands, "provider", provider, undefined);
+    if (overrides.model && model !== undefined) add(demands, "model", model, undefined);
     if (projectId !== undefined) add(demands, "project", projectId, subject.projectLimits);
-    if (user !== undefined) add(demands, "user", user, undefined);
+    if (overrides.user && user !== undefined) add(demands, "user", user, undefined);
     if (keyHash !== undefined) add(demands, "key", keyHash, tokenId === undefined ? base : undefined);
     if (tokenId !== undefined) add(demands, "token", tokenId, mergeFigures(base, subject.tokenLimits));
     // Calls without a token and a key are counted apart from all those of their address.

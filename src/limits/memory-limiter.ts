@@ -37,13 +37,8 @@ export function createMemoryLimiter({ now, maxCounters = 50_000 }: MemoryLimiter
       for (const demand of demands) parts.push(findPart(demand, moment));
       const by = findRefusal(parts, cost, moment);
       if (by !== undefined) return { kind: "refused", by };
-      for (const { counter, bounds } of parts)
-        for (const { meter } of bounds) meter.change(counter, amountOf(meter, cost.tokens), moment);
-      return {
-        kind: "passed",
-        tightest: findTightest(parts, moment),
-        hold: new MemoryHold(parts, cost.tokens, moment),
-      };
+      const tightest = countAll(parts, cost, moment);
+      return { kind: "passed", tightest, hold: new MemoryHold(parts, cost.tokens, moment) };
     },
     close: () => Promise.resolve(),
   };
@@ -94,12 +89,14 @@ function findRefusal(parts: readonly Part[], cost: Cost, moment: Moment): Standi
   return worst;
 }
 
-function findTightest(parts: readonly Part[], moment: Moment): Standing | undefined {
+/** Counts a call, and tells which figure has the smallest share left. */
+function countAll(parts: readonly Part[], { tokens }: Cost, moment: Moment): Standing | undefined {
   let part: Part | undefined;
   let tightest: Bound | undefined;
   let least = 0;
   for (const each of parts) {
     for (const bound of each.bounds) {
+      bound.meter.change(each.counter, amountOf(bound.meter, tokens), moment);
       const remaining = Math.max(0, bound.limit - bound.meter.usedOf(each.counter));
       if (tightest !== undefined && !isTighter(remaining, bound.limit, least, tightest.limit)) continue;
       part = each;

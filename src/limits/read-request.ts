@@ -1,6 +1,7 @@
 import { decodeBytes } from "../lib/bytes.ts";
 import { countCharacters, readText, type Span } from "./json-string.ts";
 import { countMediaTokens, type Family, type Media } from "./media-tokens.ts";
+import { createNameTable } from "./name-table.ts";
 import { readRequestTree, type RequestNode, type RequestTree } from "./request-tree.ts";
 import { createWordTable } from "./word-table.ts";
 
@@ -66,7 +67,7 @@ function readModel(
   body: Uint8Array,
   root: RequestNode | undefined,
 ): string | undefined {
-  const said = readName(body, root, "model");
+  const said = readModelName(body, stringOf(body, find(root, "model")));
   switch (family) {
     case "anthropic":
       return said;
@@ -257,6 +258,13 @@ function find(node: RequestNode | undefined, name: string): RequestNode | undefi
 
 /** A longer one is no name of anything. */
 const longestName = 1_024;
+
+/** The same few models are named again and again. */
+const models = createNameTable();
+
+function readModelName(body: Uint8Array, place: Span | undefined): string | undefined {
+  return place && place.end - place.start <= longestName ? models.read(body, place) : undefined;
+}
 
 /** The text of a string member that says something. */
 function readName(body: Uint8Array, node: RequestNode | undefined, name: string): string | undefined {

@@ -51,6 +51,8 @@ export type Account = {
   restsUntil: number;
   /** It is being written down. */
   busy: boolean;
+  /** Nothing is spent from it any more. */
+  forgotten: boolean;
   readonly waiting: Waiter[];
   /** Called when something of it is given back or settled. */
   readonly sleepers: Set<() => void>;
@@ -90,6 +92,7 @@ export function createAccount(
     faults: 0,
     restsUntil: 0,
     busy: false,
+    forgotten: false,
     waiting: [],
     sleepers: new Set(),
   };

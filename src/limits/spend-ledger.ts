@@ -1,5 +1,5 @@
 import type { Budget, BudgetScope } from "../domain/budget.ts";
-import { keptOf, type SpendNews, type SpendState, type SpendStore } from "../domain/spend.ts";
+import { keptOf, type SpendKey, type SpendNews, type SpendState, type SpendStore } from "../domain/spend.ts";
 import { type BudgetEvent, createBudgetNotice } from "./budget-event.ts";
 import {
   type Account,
@@ -35,6 +35,9 @@ export type SpendLedgerParts = {
   readonly onTrouble: (error: unknown, phrase: string) => void;
 };
 
+/** What a budget is spent from, and its numbers. */
+type Opened = { readonly account: Account; readonly figures: BudgetFigures };
+
 /** What came of writing accounts down: their states, or why there are none. */
 type Written = readonly SpendState[] | "refused" | "away";
 
@@ -61,8 +64,8 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
   const current = new Map<string, Account>();
   /** Those of former periods too, until all of their calls have ended. */
   const accounts = new Set<Account>();
-  const figuresOf = new WeakMap<Budget, BudgetFigures>();
-  const lastNames = new WeakMap<Budget, { readonly scope: BudgetScope; readonly id: string; readonly name: string }>();
+  /** Most budgets are one token's or one project's, whose calls come one after the other: they open what they opened last. */
+  const opened = new WeakMap<Budget, Opened>();
   const writing = new Set<Promise<unknown>>();
   const ended: number[] = [];
   let turns = 0;
@@ -75,18 +78,11 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
 
   return {
     open(scope, id, budget) {
-      const name = nameOf(scope, id, budget);
-      const figures = findFigures(budget);
       const now = clock.now();
-      const known = current.get(name);
-      if (known && now >= known.key.starts && (known.renews === undefined || now < known.renews)) {
-        if (known.figures !== figures) change(known, figures);
-        return known;
-      }
-      const account = createAccount({ scope, id }, figures, (turns += 1), now);
-      current.set(name, account);
-      accounts.add(account);
-      arm();
+      const last = opened.get(budget);
+      const isLast = last?.account.key.id === id && last.account.key.scope === scope && isRunning(last.account, now);
+      const { account, figures } = isLast ? last : find({ scope, id }, budget, now);
+      if (account.figures !== figures) change(account, figures);
       return account;
     },
     ask(account, need) {
@@ -108,21 +104,21 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
     },
   };
 
-  /** Most budgets are one token's or one project's, whose calls come one after the other: their name is made once. */
-  function nameOf(scope: BudgetScope, id: string, budget: Budget): string {
-    const last = lastNames.get(budget);
-    if (last?.id === id && last.scope === scope) return last.name;
-    const name = `${scope}/${budget.period}/${id}`;
-    lastNames.set(budget, { scope, id, name });
-    return name;
+  function find(of: Pick<SpendKey, "scope" | "id">, budget: Budget, now: number): Opened {
+    const figures = opened.get(budget)?.figures ?? readFigures(budget);
+    const name = nameOf({ ...of, period: budget.period });
+    const known = current.get(name);
+    const found = { account: known && isRunning(known, now) ? known : begin(of, figures, now), figures };
+    current.set(name, found.account);
+    opened.set(budget, found);
+    return found;
   }
 
-  function findFigures(budget: Budget): BudgetFigures {
-    const known = figuresOf.get(budget);
-    if (known) return known;
-    const figures = readFigures(budget);
-    figuresOf.set(budget, figures);
-    return figures;
+  function begin(of: Pick<SpendKey, "scope" | "id">, figures: BudgetFigures, now: number): Account {
+    const account = createAccount(of, figures, (turns += 1), now);
+    accounts.add(account);
+    arm();
+    return account;
   }
 
   /** The same budget is read again with each token of a project, and mostly says what it said. */
@@ -367,8 +363,9 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
   }
 
   function forget(account: Account): void {
+    account.forgotten = true;
     accounts.delete(account);
-    const name = `${account.key.scope}/${account.key.period}/${account.key.id}`;
+    const name = nameOf(account.key);
     if (current.get(name) === account) current.delete(name);
   }
 
@@ -382,4 +379,13 @@ export function createSpendLedger(parts: SpendLedgerParts): SpendLedger {
       onTrouble(error, "leases of budgets could not be renewed");
     }
   }
+}
+
+/** Whether a budget is spent from it now. */
+function isRunning({ forgotten, key, renews }: Account, now: number): boolean {
+  return !forgotten && now >= key.starts && (renews === undefined || now < renews);
+}
+
+function nameOf({ scope, period, id }: Pick<SpendKey, "scope" | "period" | "id">): string {
+  return `${scope}/${period}/${id}`;
 }

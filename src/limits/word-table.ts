@@ -9,7 +9,7 @@ export type WordTable<T> = {
 type Entry<T> = Word<T> & { readonly spelt: Uint8Array };
 
 /** A power of two, well above the number of words. */
-const slots = 256;
+export const slots = 256;
 
 /** Creates a table of words, none of which is empty. */
 export function createWordTable<T>(words: Iterable<readonly [name: string, meaning: T]>): WordTable<T> {
@@ -29,11 +29,13 @@ export function createWordTable<T>(words: Iterable<readonly [name: string, meani
   };
 }
 
-function slotOf(bytes: Uint8Array, start: number, end: number): number {
+/** A number below `slots` that hardly two of some dozen words have in common. */
+export function slotOf(bytes: Uint8Array, start: number, end: number): number {
   return (((end - start) * 37) ^ ((bytes[start] ?? 0) * 5) ^ ((bytes[end - 1] ?? 0) * 11)) & (slots - 1);
 }
 
-function isSpelt(spelt: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+/** Whether the bytes from `start` to `end` are those of `spelt`. */
+export function isSpelt(spelt: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start !== spelt.length) return false;
   for (let at = 0; at < spelt.length; at += 1) if (bytes[start + at] !== spelt[at]) return false;
   return true;

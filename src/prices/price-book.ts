@@ -50,19 +50,27 @@ export function createPriceBook({
   readonly cached?: number;
 } = {}): PriceBook {
   const ownPrices = createOwnPrices(own);
-  const listings = new Map<string, readonly Listing[]>();
+  const found = new Map<string | undefined, Map<string, readonly Listing[]>>();
+  let count = 0;
 
   function find(provider: string | undefined, model: string): readonly Listing[] {
     if (model === "" || model.length > maxNameLength) return [];
-    const key = `${provider ?? ""}\n${model}`;
-    const known = listings.get(key);
-    if (known !== undefined) return known;
+    return found.get(provider)?.get(model) ?? search(provider, model);
+  }
+
+  function search(provider: string | undefined, model: string): readonly Listing[] {
     const name = ownPrices.nameOf(model);
     const listed = findListedPrice(data, provider, name);
-    const found = [...ownPrices.find(provider, name), ...(listed === undefined ? [] : [listed])];
-    if (listings.size >= cached) listings.clear();
-    listings.set(key, found);
-    return found;
+    const listings = [...ownPrices.find(provider, name), ...(listed === undefined ? [] : [listed])];
+    if (count >= cached) {
+      found.clear();
+      count = 0;
+    }
+    count += 1;
+    const ofProvider = found.get(provider);
+    if (ofProvider) ofProvider.set(model, listings);
+    else found.set(provider, new Map([[model, listings]]));
+    return listings;
   }
 
   return {
