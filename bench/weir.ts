@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { maxUpstreamRequests } from "../src/cli/runtime-settings.ts";
+import { runtimeSettings } from "../src/cli/runtime-settings.ts";
 import type { Launch, Place } from "./launch.ts";
 
 const entry = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -28,7 +28,7 @@ export function launchForwarder({ port, ports }: Place): Launch {
       HOST: "127.0.0.1",
       PORT: String(port),
       UPSTREAM_BASE_URL: `http://127.0.0.1:${ports.upstream}`,
-      BUN_CONFIG_MAX_HTTP_REQUESTS: maxUpstreamRequests,
+      ...runtimeSettings,
     },
   };
 }

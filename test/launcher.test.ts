@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmod, cp, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { runtimeSettings } from "../src/cli/runtime-settings.ts";
 import { needs } from "./needs.ts";
 import { makeFolder } from "./runtime-contract/child.ts";
 import type { Folder } from "./runtime-contract/child.ts";
@@ -11,8 +12,8 @@ const testWithNode = needs("node and npm", node !== null && Bun.which("npm") !==
 
 /** Prints how it was started, then ends with the code that it is told, or drains on a signal. */
 const program = `
-  const { CODE, BUN_CONFIG_MAX_HTTP_REQUESTS, HOSTILE } = process.env;
-  console.log(JSON.stringify({ args: process.argv.slice(2), flags: process.execArgv, requests: BUN_CONFIG_MAX_HTTP_REQUESTS, hostile: HOSTILE }));
+  const { CODE, BUN_CONFIG_MAX_HTTP_REQUESTS, MIMALLOC_PURGE_HOLES_MIN_INTERVAL, HOSTILE } = process.env;
+  console.log(JSON.stringify({ args: process.argv.slice(2), flags: process.execArgv, requests: BUN_CONFIG_MAX_HTTP_REQUESTS, purge: MIMALLOC_PURGE_HOLES_MIN_INTERVAL, hostile: HOSTILE }));
   if (CODE) process.exit(Number(CODE));
   let signals = [];
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {
@@ -112,7 +113,8 @@ testWithNode(
         "--no-install",
         "--max-http-header-size=131072",
       ],
-      requests: "65336",
+      requests: runtimeSettings.BUN_CONFIG_MAX_HTTP_REQUESTS,
+      purge: runtimeSettings.MIMALLOC_PURGE_HOLES_MIN_INTERVAL,
     });
     const second = await launch("run.mjs", ["src/cli/main.ts"], { CODE: "0" });
     expect([second.code, second.stderr]).toEqual([0, ""]);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { registry } from "../config/registry.ts";
 import type { Provider } from "../providers/provider.ts";
 import { createChildCommand, createChildEnvironment, findCopilotProvider, readUpstreams } from "./run-clients.ts";
+import { runtimeSettings } from "./runtime-settings.ts";
 
 const gateway = "http://127.0.0.1:4000";
 
@@ -87,8 +88,10 @@ test("a proxy isn't asked for the gateway", () => {
 });
 
 test("what this program needs of Bun isn't handed on, what somebody else set is", () => {
-  expect(childOf({ BUN_CONFIG_MAX_HTTP_REQUESTS: "65336" })["BUN_CONFIG_MAX_HTTP_REQUESTS"]).toBeUndefined();
-  expect(childOf({ BUN_CONFIG_MAX_HTTP_REQUESTS: "100" })["BUN_CONFIG_MAX_HTTP_REQUESTS"]).toBe("100");
+  for (const [name, value] of Object.entries(runtimeSettings)) {
+    expect(childOf({ [name]: value })[name]).toBeUndefined();
+    expect(childOf({ [name]: "100" })[name]).toBe("100");
+  }
 });
 
 test("codex is told by its own option where it is sure to call the API, unless it was told already", () => {

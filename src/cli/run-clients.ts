@@ -4,7 +4,7 @@ import { registry } from "../config/registry.ts";
 import { url } from "../lib/setting-schema.ts";
 import { createCustomProvider } from "../providers/custom.ts";
 import type { Provider } from "../providers/provider.ts";
-import { maxUpstreamRequests } from "./runtime-settings.ts";
+import { runtimeSettings } from "./runtime-settings.ts";
 
 /**
  * Where clients look for their base URL, and what of ours says where their calls go. Of two variables for one provider
@@ -89,9 +89,10 @@ function codexOptions(program: string, args: readonly string[], env: Texts): rea
   return ["-c", `openai_base_url="${env["OPENAI_BASE_URL"]}"`];
 }
 
-/** Ours, where `runtime-settings` set it, is no concern of another program that runs on Bun. */
-function withoutRuntimeSettings({ BUN_CONFIG_MAX_HTTP_REQUESTS: requests }: Texts): Texts {
-  return requests === maxUpstreamRequests ? { BUN_CONFIG_MAX_HTTP_REQUESTS: undefined } : {};
+/** Ours, where `runtime-settings` set them, are no concern of another program that runs on Bun. */
+function withoutRuntimeSettings(env: Texts): Texts {
+  const ours = Object.entries(runtimeSettings).filter(([name, value]) => env[name] === value);
+  return Object.fromEntries(ours.map(([name]) => [name, undefined]));
 }
 
 /** A program that uses a proxy must not ask it for our address. */

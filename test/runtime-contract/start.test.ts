@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder, run } from "./child.ts";
+import { makeFolder, run, runChild } from "./child.ts";
 
 /** Somebody else's project: it names code to run, and variables. */
 const hostile = {
@@ -71,4 +71,13 @@ test("TypeScript within node_modules runs, so the program can be installed as a 
     cwd: own.path,
   });
   expect(stdout).toBe("ran\n");
+});
+
+test("the allocator reads how often it may give memory back, and does so every 100 ms where nobody says", async () => {
+  const readInterval = async (env: Readonly<Record<string, string>>) => {
+    const { stderr } = await runChild("", { env: { ...env, MIMALLOC_VERBOSE: "1" } });
+    return /'purge_holes_min_interval': (\d+)/.exec(stderr)?.[1];
+  };
+  expect(await readInterval({})).toBe("100");
+  expect(await readInterval({ MIMALLOC_PURGE_HOLES_MIN_INTERVAL: "500" })).toBe("500");
 });
