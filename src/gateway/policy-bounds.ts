@@ -1,3 +1,4 @@
+import { findBytes } from "../lib/bytes.ts";
 import type { JsonBounds } from "../lib/json-object.ts";
 
 /** So many parameters are looked at; no real request comes near. */
@@ -15,11 +16,11 @@ export const mostValues = 500_000;
 export const jsonBounds: JsonBounds = { values: mostValues, members: mostParameters, name: longestName };
 
 /** Whether what parts one parameter from the next stands there more than `most` times. */
-export function hasManyMarks(bytes: Buffer, mark: string | Buffer, most: number): boolean {
-  let at = bytes.indexOf(mark);
+export function hasManyMarks(bytes: Uint8Array, mark: Uint8Array, most: number): boolean {
+  let at = findBytes(bytes, mark);
   for (let found = 0; at !== -1; found += 1) {
     if (found === most) return true;
-    at = bytes.indexOf(mark, at + mark.length);
+    at = findBytes(bytes, mark, at + mark.length);
   }
   return false;
 }

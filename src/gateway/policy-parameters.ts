@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { decodeBytes } from "../lib/bytes.ts";
 import { decodeWhole } from "../lib/decode.ts";
 import { type FormField, listFormFields } from "../lib/form-fields.ts";
 import { readJsonObject } from "../lib/json-object.ts";
@@ -44,7 +45,7 @@ export function readBodyParameters(
   const type = headers["content-type"] ?? "";
   // Equal names come joined by commas, and nobody knows which of two types the provider takes.
   if (type.includes(",") || losesItsType(headers)) return "unreadable";
-  const packed = asBuffer(body.bytes);
+  const packed = body.bytes;
   const bytes = unpack(packed, headers["content-encoding"], maxBytes);
   if (bytes === undefined) return "unreadable";
   // A provider that doesn't unpack a form may find another one in what it is packed in.
@@ -73,12 +74,12 @@ function losesItsType({ connection }: HeaderValues): boolean {
 const isKnown = /^\s*(?:(?:audio|image|text|video)\/|application\/(?:octet-stream|pdf|sdp|x-www-form-urlencoded)\b)/i;
 
 /** The top-level members of a JSON object; "unreadable" where the bytes aren't one and nothing else. */
-export function readJsonMembers(bytes: Buffer): readonly Member[] | Unsure {
+export function readJsonMembers(bytes: Uint8Array): readonly Member[] | Unsure {
   return isUtf8(bytes) ? readJsonObject(bytes, jsonBounds) : "unreadable";
 }
 
 /** A member of a JSON object as a parameter. */
-export function readMember(bytes: Buffer, { key, start, end }: Member): Parameter {
+export function readMember(bytes: Uint8Array, { key, start, end }: Member): Parameter {
   return { key: foldName(key), readText: () => createParameter(key, readScalar(bytes, start, end)).readText() };
 }
 
@@ -87,26 +88,29 @@ export function readQueryParameters(search: string): readonly Parameter[] {
   return [...new URLSearchParams(search)].map(([name, text]) => createParameter(name, text));
 }
 
-function readJsonParameters(bytes: Buffer): readonly Parameter[] | Unsure {
+function readJsonParameters(bytes: Uint8Array): readonly Parameter[] | Unsure {
   const members = readJsonMembers(bytes);
   return typeof members === "string" ? members : members.map((member) => readMember(bytes, member));
 }
 
-function readPairs(bytes: Buffer): readonly Parameter[] | Unsure {
-  if (hasManyMarks(bytes, "&", mostParameters - 1)) return "excessive";
-  const pairs = withinNames([...new URLSearchParams(bytes.toString())], ([name]) => name);
+const ampersand = Buffer.from("&");
+
+function readPairs(bytes: Uint8Array): readonly Parameter[] | Unsure {
+  if (hasManyMarks(bytes, ampersand, mostParameters - 1)) return "excessive";
+  const pairs = withinNames([...new URLSearchParams(decodeBytes(bytes, "utf8"))], ([name]) => name);
   return typeof pairs === "string" ? pairs : pairs.map(([name, text]) => createParameter(name, text));
 }
 
 /** The fields of a form, files too, by its content type. */
-export function readFormFields(type: string, bytes: Buffer): readonly FormField[] | Unsure {
+export function readFormFields(type: string, body: Uint8Array): readonly FormField[] | Unsure {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   // A form's first line is its delimiter, which stands at its end too.
   if (hasManyMarks(bytes, bytes.subarray(0, bytes.indexOf("\r\n", 2)), mostParameters + 1)) return "excessive";
   const listed = listFormFields(type, bytes);
   return listed ? withinNames(listed, ({ name }) => name) : "unreadable";
 }
 
-function readFormParameters(type: string, bytes: Buffer): readonly Parameter[] | Unsure {
+function readFormParameters(type: string, bytes: Uint8Array): readonly Parameter[] | Unsure {
   const fields = readFormFields(type, bytes);
   return typeof fields === "string" ? fields : fields.map(({ name, text }) => createParameter(name, text));
 }
@@ -116,11 +120,11 @@ function withinNames<T>(all: readonly T[], nameOf: (one: T) => string): readonly
   return all.every((one) => nameOf(one).length <= longestName) ? all : "excessive";
 }
 
-function readScalar(bytes: Buffer, start: number, end: number): string | undefined {
+function readScalar(bytes: Uint8Array, start: number, end: number): string | undefined {
   const first = bytes[start];
   // No character takes more than six bytes.
   if (end - start > longestText * 6 + 2) return undefined;
-  const text = first === 0x7b || first === 0x5b ? undefined : bytes.toString("utf8", start, end);
+  const text = first === 0x7b || first === 0x5b ? undefined : decodeBytes(bytes, "utf8", start, end);
   if (text === undefined || first !== 0x22) return text;
   try {
     return String(JSON.parse(text));
@@ -129,15 +133,15 @@ function readScalar(bytes: Buffer, start: number, end: number): string | undefin
   }
 }
 
-function unpack(packed: Buffer, encoding: string | undefined, maxBytes: number): Buffer | undefined {
+function unpack(packed: Uint8Array, encoding: string | undefined, maxBytes: number): Uint8Array | undefined {
   if (encoding === undefined || /^\s*(?:identity\s*)?$/i.test(encoding)) return packed;
   const plain = decodeWhole(packed, encoding, maxBytes);
   // What could be JSON before it is unpacked too says one thing to us, and perhaps another to a provider that unpacks nothing.
-  return plain && !looksLikeJson(packed) ? asBuffer(plain) : undefined;
+  return plain && !looksLikeJson(packed) ? plain : undefined;
 }
 
 /** Whether the first byte is a brace, but for white space, BOMs and the zeros of wider characters. */
-function looksLikeJson(bytes: Buffer): boolean {
+function looksLikeJson(bytes: Uint8Array): boolean {
   let at = 0;
   while (skipped[bytes[at] ?? 0x7b]) at += 1;
   return bytes[at] === 0x7b;
@@ -152,8 +156,4 @@ const readable = /^(?:|utf-?8|(?:us-)?ascii|iso-?8859-\d+|latin-?\d+|windows-125
 
 function isReadableCharset(type: string): boolean {
   return [...type.matchAll(/;\s*charset\s*=\s*["']?([^"';\s]*)/gi)].every(([, charset = ""]) => readable.test(charset));
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

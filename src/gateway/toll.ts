@@ -256,10 +256,9 @@ function readNote(
 
 /** A form that can be read in two ways says nothing. */
 function addForm(note: RequestNote, plain: Uint8Array, { headers, route }: Pick<TollCall, "headers" | "route">) {
-  const bytes = Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength);
-  const fields = readFormFields(headers["content-type"] ?? "", bytes);
+  const fields = readFormFields(headers["content-type"] ?? "", plain);
   if (typeof fields === "string") return note;
-  return { ...note, ...readFormNote(route.dialect.name, { fields, bytes: bytes.length, path: route.path }) };
+  return { ...note, ...readFormNote(route.dialect.name, { fields, bytes: plain.length, path: route.path }) };
 }
 
 function countKnownBytes({ body, headers }: TollCall): number {

@@ -20,7 +20,7 @@ const comma = 0x2c;
  * The members of the object that a JSON text is, duplicates included, as every parser finds them: "unreadable" where the bytes
  * aren't one object and nothing else, a BOM and white space apart; "excessive" where there is more than the bounds let it look at.
  */
-export function readJsonObject(bytes: Buffer, bounds: JsonBounds): readonly Member[] | "unreadable" | "excessive" {
+export function readJsonObject(bytes: Uint8Array, bounds: JsonBounds): readonly Member[] | "unreadable" | "excessive" {
   const values = { left: bounds.values };
   const members: Member[] = [];
   let at = skipSpace(bytes, bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);

@@ -20,7 +20,7 @@ export type ValuesLeft = { left: number };
  * Where the JSON value that begins at `from` ends (RFC 8259, so that every parser finds the same in it); `undefined` where
  * there is none, and where there are no values left. No value is built, and what strings hold is not looked at.
  */
-export function endOfJson(bytes: Buffer, from: number, values: ValuesLeft): number | undefined {
+export function endOfJson(bytes: Uint8Array, from: number, values: ValuesLeft): number | undefined {
   const closers = new Uint8Array(maxDepth);
   let depth = 0;
   let at: number | undefined = from;
@@ -57,13 +57,13 @@ export function endOfJson(bytes: Buffer, from: number, values: ValuesLeft): numb
 }
 
 /** Where the value of the member that begins there begins. */
-function endOfKey(bytes: Buffer, from: number): number | undefined {
+function endOfKey(bytes: Uint8Array, from: number): number | undefined {
   const end = endOfString(bytes, from);
   const at = end && skipSpace(bytes, end);
   return at !== undefined && bytes[at] === colon ? skipSpace(bytes, at + 1) : undefined;
 }
 
-function endOfScalar(bytes: Buffer, from: number): number | undefined {
+function endOfScalar(bytes: Uint8Array, from: number): number | undefined {
   switch (bytes[from]) {
     case 0x22:
       return endOfString(bytes, from);
@@ -78,12 +78,12 @@ function endOfScalar(bytes: Buffer, from: number): number | undefined {
   }
 }
 
-function endOfWord(bytes: Buffer, from: number, word: string): number | undefined {
+function endOfWord(bytes: Uint8Array, from: number, word: string): number | undefined {
   for (let at = 1; at < word.length; at += 1) if (bytes[from + at] !== word.charCodeAt(at)) return undefined;
   return from + word.length;
 }
 
-function endOfNumber(bytes: Buffer, from: number): number | undefined {
+function endOfNumber(bytes: Uint8Array, from: number): number | undefined {
   const first = bytes[from] === minus ? from + 1 : from;
   let at = bytes[first] === zero ? first + 1 : endOfDigits(bytes, first);
   if (at !== undefined && bytes[at] === point) at = endOfDigits(bytes, at + 1);
@@ -93,7 +93,7 @@ function endOfNumber(bytes: Buffer, from: number): number | undefined {
 }
 
 /** At least one of them. */
-function endOfDigits(bytes: Buffer, from: number): number | undefined {
+function endOfDigits(bytes: Uint8Array, from: number): number | undefined {
   let at = from;
   for (;;) {
     const byte = bytes[at];

@@ -4,26 +4,13 @@ import type { Cost, Standing } from "./limiter.ts";
 /** `x-ratelimit-*` of one figure: the scope's name, never whom it counts. Seconds are whole, at least one, and of a minute 60 at most. */
 export function writeLimitHeaders({ scope, metric, window, limit, remaining, resetMs }: Standing) {
   return {
-    "x-ratelimit-limit": writeFigure(limit),
+    "x-ratelimit-limit": String(limit),
     "x-ratelimit-remaining": String(remaining),
-    "x-ratelimit-reset": writeFigure(toSeconds(resetMs, window)),
+    "x-ratelimit-reset": String(toSeconds(resetMs, window)),
     "x-ratelimit-scope": scope,
     "x-ratelimit-metric": metric,
     "x-ratelimit-window": window,
   };
-}
-
-/** Limits and seconds are few figures, which nearly every answer tells: each is written once. */
-const written = new Map<number, string>();
-const mostWritten = 1_000;
-
-function writeFigure(figure: number): string {
-  const known = written.get(figure);
-  if (known !== undefined) return known;
-  if (written.size >= mostWritten) written.clear();
-  const text = String(figure);
-  written.set(figure, text);
-  return text;
 }
 
 /** What a call is told that has to wait, and for what; one that alone is larger than its window waits for nothing, unless it may pass as the first. */
